@@ -1,0 +1,90 @@
+"""场景边跑边说的话；驱动端把它们折成报告，写进产物，画成进度。"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from rayeval.domain.accuracy import Accuracy
+from rayeval.domain.functional import CaseResult
+from rayeval.domain.load import Cell, Counters
+from rayeval.domain.report import CellReport, StageResult
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    """一个阶段开始了。"""
+
+    stage: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """一个阶段的进展：总数未知时 total 为 0；`note` 是一句人话。"""
+
+    stage: str
+    note: str = ""
+    done: int = 0
+    total: int = 0
+    counters: Counters | None = None
+    cell: Cell | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFinished:
+    """一个功能用例有了结局。"""
+
+    case: CaseResult
+
+
+@dataclass(frozen=True, slots=True)
+class CellFinished:
+    """一个 cell 测完：汇总、证书与原始行（REQUESTS）。"""
+
+    report: CellReport
+    requests: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersFinished:
+    """准确率测完：结论与全部作答（ANSWERS）。"""
+
+    accuracy: Accuracy
+    answers: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """服务日志新增的一段字节；`source` 区分同一场景的几份日志（Pod、容器）。"""
+
+    data: bytes
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceReady:
+    """服务真的生成过了：用了多久，自报的身份（引擎、版本、模型名）。"""
+
+    seconds: float
+    fingerprint: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageFinished:
+    """一个阶段结束了。"""
+
+    result: StageResult
+
+
+Event = (
+    StageStarted
+    | Progress
+    | CaseFinished
+    | CellFinished
+    | AnswersFinished
+    | LogChunk
+    | ServiceReady
+    | StageFinished
+)

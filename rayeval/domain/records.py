@@ -1,0 +1,100 @@
+"""多的东西的列：每张 Arrow 表只有这里声明的一种形状。时间一律为秒。"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+REQUESTS = pa.schema(
+    [
+        # 身份
+        ("request_id", pa.string()),
+        ("index", pa.int64()),  # 在 epoch 内的序号；预热与测量各从 0 起
+        ("epoch", pa.int32()),
+        ("phase", pa.string()),  # warmup | ramp | plateau
+        ("worker", pa.int32()),
+        ("input_length", pa.int32()),
+        ("output_length", pa.int32()),
+        ("concurrency", pa.int32()),
+        # 时间：*_time 是墙钟（Unix 秒，只作标签），其余是单调钟
+        ("start_time", pa.float64()),
+        ("end_time", pa.float64()),
+        ("start_s", pa.float64()),  # t0，自本压测者“开始”起
+        ("end_s", pa.float64()),  # [DONE] 或关闭，同上
+        ("scheduled_s", pa.float64()),  # 开环的计划时刻，同上；闭环为空
+        ("client_queue_s", pa.float64()),
+        ("ttfb_s", pa.float64()),
+        ("ttft_s", pa.float64()),
+        ("ttfa_s", pa.float64()),
+        ("second_token_s", pa.float64()),  # 第二个 token 事件 − t0
+        ("last_token_s", pa.float64()),  # 最后一个 token 事件 − t0
+        ("last_reasoning_s", pa.float64()),  # 最后一个推理 token 事件 − t0
+        ("e2e_s", pa.float64()),
+        ("itl_s", pa.list_(pa.float32())),  # 相邻 token 事件的间隔
+        ("clock", pa.string()),  # read | kernel
+        # token
+        ("token_events", pa.int32()),
+        ("prompt_tokens", pa.int32()),
+        ("cached_tokens", pa.int32()),
+        ("completion_tokens", pa.int32()),
+        ("reasoning_tokens", pa.int32()),
+        ("content_tokens", pa.int32()),
+        ("tokens_source", pa.string()),  # usage | events
+        # 结局
+        ("http_status", pa.int32()),
+        ("error_class", pa.string()),  # 空 = 成功
+        ("error_message", pa.string()),
+        ("finish_reason", pa.string()),
+        ("retries", pa.int32()),
+        ("connection_reused", pa.bool_()),
+        # 服务自报
+        ("server_ttft_s", pa.float64()),
+        ("server_tpot_s", pa.float64()),
+        ("x_span_id", pa.string()),
+        ("trace_id", pa.string()),
+    ]
+)
+"""一行一个请求；未定义的量为 null，从不为 0 或 -1。"""
+
+ANSWERS = pa.schema(
+    [
+        ("index", pa.int64()),
+        ("example", pa.int64()),
+        ("repeat", pa.int32()),
+        ("correct", pa.string()),
+        ("simple_evals", pa.string()),
+        ("robust", pa.string()),
+        ("score", pa.float64()),
+        ("finish_reason", pa.string()),
+        ("prompt_tokens", pa.int32()),
+        ("completion_tokens", pa.int32()),
+        ("duration_s", pa.float64()),
+        ("attempts", pa.int32()),
+        ("error_class", pa.string()),
+        ("error_message", pa.string()),
+        ("prompt", pa.string()),
+        ("reply", pa.string()),
+        ("reasoning", pa.string()),
+    ]
+)
+"""一行一次作答，按 index 排序。"""
+
+ERROR_CLASSES = (
+    "connect",
+    "timeout",
+    "reset",
+    "http_4xx",
+    "http_5xx",
+    "stream_error",
+    "bad_json",
+    "bad_http",
+    "incomplete",
+    "no_tokens",
+    "service_lost",
+    "cancelled",
+)
+"""请求失败的种类；`timeout` 计入 Timeout_Fail_Rate。"""
+
+
+def empty_requests() -> pa.Table:
+    """一张没有行的请求表。"""
+    return REQUESTS.empty_table()

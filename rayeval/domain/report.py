@@ -1,0 +1,165 @@
+"""报告：驱动端把事件折成的、可存盘可读回的结论；门禁与导出只看它。"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rayeval.domain.accuracy import Accuracy
+from rayeval.domain.functional import CaseResult, Outcome
+from rayeval.domain.load import Certificate
+
+SCHEMA_VERSION = 1
+"""报告的形状版本；不同版本之间不比较。"""
+
+
+class Status(StrEnum):
+    """一个阶段的结局。"""
+
+    PASS = "PASS"  # noqa: S105 不是密码
+    FAIL = "FAIL"
+    ERROR = "ERROR"
+    SKIPPED = "SKIPPED"
+    CANCELLED = "CANCELLED"
+
+
+STAGES: tuple[str, ...] = ("launch", "ready", "functional", "perf", "accuracy", "teardown")
+"""阶段的次序。"""
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """一个阶段的结局；`reason` 说明为何不是 PASS，`log_tail` 是服务日志末尾。"""
+
+    stage: str
+    status: Status
+    seconds: float = 0.0
+    reason: str = ""
+    log_tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """一族样本的汇总；n 为 0 时其余皆为 None。分位数为线性插值。"""
+
+    n: int = 0
+    min: float | None = None
+    avg: float | None = None
+    max: float | None = None
+    p50: float | None = None
+    p75: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+NO_STATS = Stats()
+
+
+@dataclass(frozen=True, slots=True)
+class CellSummary:
+    """一个 cell 的汇总：spec §6.3 的全部定义，未定义为 None。
+
+    `wall_s` 是测量段从第一个 t0 到最后一个完成；`issued` 是其间发出的请求；
+    吞吐与 qps 只数成功者。`stats` 的键：ttft tpot tpot_sec first_gap e2e ttfb ttfa itl
+    completion_tokens server_ttft server_tpot server_e2e spec_accept_rate；
+    `plateau` 是只取平台段样本的同样汇总，门禁读它。
+    """
+
+    input_length: int
+    output_length: int
+    concurrency: int
+    num_requests: int
+    execution_time: str
+    wall_s: float
+    issued: int
+    succeeded: int
+    failed: int
+    timed_out: int
+    qps: float
+    output_throughput: float
+    total_throughput: float
+    fail_ratio: float
+    timeout_ratio: float
+    stats: dict[str, Stats]
+    plateau: dict[str, Stats]
+    avg_prompt_tokens: float | None
+    avg_reasoning_tokens: float | None
+    avg_content_tokens: float | None
+    tokens_source: str
+    errors: dict[str, int]
+    backend: str
+    temperature: float
+    top_k: int | None
+    top_p: float
+    control_method: str
+    growth_rate: int
+    epochs: int
+    provider: str
+    dataset_type: str
+
+    @property
+    def id(self) -> str:
+        """稳定的名字，基线按它配对。"""
+        return f"in{self.input_length}_out{self.output_length}_c{self.concurrency}"
+
+
+@dataclass(frozen=True, slots=True)
+class CellReport:
+    """一个 cell：汇总与证书。"""
+
+    summary: CellSummary
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioReport:
+    """一个场景的全部结论。`fingerprint` 是硬件、引擎、参数等身份，不同则不可比。"""
+
+    scenario: str
+    mode: str
+    model: str
+    quant: str
+    provider: str
+    backend: str
+    optional: bool
+    planned: tuple[str, ...]
+    stages: tuple[StageResult, ...] = ()
+    cases: tuple[CaseResult, ...] = ()
+    cells: tuple[CellReport, ...] = ()
+    accuracy: Accuracy | None = None
+    time_to_ready_s: float | None = None
+    fingerprint: dict[str, str] = field(default_factory=dict)
+    artifacts: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def stage(self, name: str) -> StageResult | None:
+        """某个阶段的结局；没有发生过则为 None。"""
+        return next((s for s in self.stages if s.stage == name), None)
+
+    def count(self, outcome: Outcome) -> int:
+        """某种结局的用例数。"""
+        return sum(case.outcome is outcome for case in self.cases)
+
+    @property
+    def complete(self) -> bool:
+        """计划的阶段都发生了，且没有一个是 ERROR、SKIPPED 或 CANCELLED。"""
+        broken = {Status.ERROR, Status.SKIPPED, Status.CANCELLED}
+        results = {s.stage: s.status for s in self.stages}
+        return all(name in results for name in self.planned) and not broken & set(results.values())
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """一次运行的全部结论；存为 `runs/{ts}/report.json`。"""
+
+    run_id: str
+    run_type: str
+    started_at: str
+    finished_at: str
+    config_digest: str
+    versions: dict[str, str]
+    git: dict[str, str]
+    scenarios: tuple[ScenarioReport, ...]
+    interrupted: bool = False
+    schema_version: int = SCHEMA_VERSION
