@@ -1,13 +1,18 @@
-"""把一次回复（流式或非流式）归一成 Message：各引擎写法不同，读者只见一种。"""
+"""把一次回复（流式或非流式）归一成 Message：各引擎写法不同，读者只见一种。
+
+这里不判断对错：形状不对的部分一律按缺席处理，对错由读者（用例、判分）去说。
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
 REASONING_KEYS: tuple[str, ...] = ("reasoning_content", "reasoning")
+_MOST_TOOL_CALLS = 128
+"""一条消息至多认这么多个工具调用；更大的 index 是服务写坏了，不能让它撑爆内存。"""
 
 
 @dataclass(slots=True)
@@ -52,88 +57,105 @@ class Completion:
 
 
 def from_body(body: Any, keys: Sequence[str] = REASONING_KEYS) -> Completion:
-    """非流式回复体 → Completion；形状不对的部分按缺席处理。"""
+    """非流式回复体 → Completion；形状不对的部分按缺席处理，不是对象的回复整个算错误。"""
     if not isinstance(body, dict):
-        return Completion([], error=body)
-    messages = []
-    for choice in body.get("choices") or []:
-        message = Message(index=choice.get("index", 0), finish_reason=choice.get("finish_reason"))
-        source = choice.get("message")
-        source = source if isinstance(source, dict) else {"content": choice.get("text")}
-        _merge(message, source, keys)
-        _logprobs(message, choice)
-        messages.append(message)
-    ids = [body["id"]] if body.get("id") else []
-    return Completion(
-        sorted(messages, key=lambda m: m.index),
-        body.get("usage"),
-        ids,
-        body.get("model"),
-        body.get("error"),
-    )
+        return Completion([], error=body if body is not None else "not a JSON object")
+    return _collect([body], "message", keys)
 
 
 def from_chunks(chunks: Iterable[Json], keys: Sequence[str] = REASONING_KEYS) -> Completion:
-    """流式各块 → Completion；`usage` 取最后一次出现的非空者。"""
+    """流式各块 → Completion；`usage` 取最后一次出现的非空者，`error` 取第一个。"""
+    return _collect(chunks, "delta", keys)
+
+
+def _collect(parts: Iterable[Json], carrier: str, keys: Sequence[str]) -> Completion:
+    """把各部分并到一处；`carrier` 是内容所在的字段（message 或 delta），没有时看 text。"""
     messages: dict[int, Message] = {}
     result = Completion([])
-    for chunk in chunks:
-        result.error = result.error or chunk.get("error")
-        result.usage = chunk.get("usage") or result.usage
-        result.model = result.model or chunk.get("model")
-        if chunk.get("id") and chunk["id"] not in result.ids:
-            result.ids.append(chunk["id"])
-        for choice in chunk.get("choices") or []:
-            index = choice.get("index") or 0
+    for part in parts:
+        result.error = result.error or part.get("error")
+        result.usage = _mapping(part.get("usage")) or result.usage
+        result.model = result.model or _text(part.get("model"))
+        identity = _text(part.get("id"))
+        if identity and identity not in result.ids:
+            result.ids.append(identity)
+        for position, choice in enumerate(_mappings(part.get("choices"))):
+            index = _index(choice, position if carrier == "message" else 0)
             message = messages.setdefault(index, Message(index=index))
-            delta = choice.get("delta")
-            _merge(
-                message, delta if isinstance(delta, dict) else {"content": choice.get("text")}, keys
-            )
-            _logprobs(message, choice)
-            message.finish_reason = choice.get("finish_reason") or message.finish_reason
+            source = _mapping(choice.get(carrier))
+            _merge(message, {"content": choice.get("text")} if source is None else source, keys)
+            _merge_logprobs(message, choice)
+            message.finish_reason = _text(choice.get("finish_reason")) or message.finish_reason
     result.messages = [messages[index] for index in sorted(messages)]
     return result
 
 
 def _merge(message: Message, source: Json, keys: Sequence[str]) -> None:
-    """把一个 message 或 delta 的字段并进来；两个推理字段都在时只取第一个。"""
-    message.role = source.get("role") or message.role
+    """把一个 message 或 delta 的字段并进来；两个推理字段都有内容时只取第一个。"""
+    message.role = _text(source.get("role")) or message.role
     message.content = _join(message.content, source.get("content"))
     message.refusal = _join(message.refusal, source.get("refusal"))
-    candidates = (message.reasoning_key,) if message.reasoning_key else tuple(keys)
-    for key in candidates:
-        if isinstance(source.get(key), str):
-            message.reasoning = _join(message.reasoning, source[key])
-            if source[key]:
-                message.reasoning_key = key
-            break
-    for position, part in enumerate(source.get("tool_calls") or []):
+    key = message.reasoning_key or _reasoning_key(source, keys)
+    if key is not None:
+        message.reasoning = _join(message.reasoning, source.get(key))
+        message.reasoning_key = key if message.reasoning else None
+    for position, part in enumerate(_mappings(source.get("tool_calls"))):
         _merge_tool(message.tool_calls, part, position)
+
+
+def _reasoning_key(source: Json, keys: Sequence[str]) -> str | None:
+    """推理在哪个字段：先找有内容的，再找空串（在场而空），都没有则 None。"""
+    present = [key for key in keys if isinstance(source.get(key), str)]
+    return next((key for key in present if source[key]), present[0] if present else None)
 
 
 def _merge_tool(calls: list[ToolCall], part: Json, position: int) -> None:
     """工具增量按 index 归位；没有 index 的按出现次序。"""
-    index = part.get("index")
-    index = position if not isinstance(index, int) else index
+    index = _index(part, position)
+    if index >= _MOST_TOOL_CALLS:
+        return
     while len(calls) <= index:
         calls.append(ToolCall())
     call = calls[index]
-    call.id = part.get("id") or call.id
-    call.type = part.get("type") or call.type
-    function = part.get("function") or {}
-    call.name += function.get("name") or ""
-    arguments = function.get("arguments")
-    call.arguments += arguments if isinstance(arguments, str) else ""
+    function = _mapping(part.get("function")) or {}
+    call.id = _text(part.get("id")) or call.id
+    call.type = _text(part.get("type")) or call.type
+    call.name += _text(function.get("name")) or ""
+    call.arguments += _text(function.get("arguments")) or ""
 
 
-def _logprobs(message: Message, choice: Json) -> None:
+def _merge_logprobs(message: Message, choice: Json) -> None:
     """收集 logprobs.content（chat）或 token_logprobs（completions）。"""
-    value = choice.get("logprobs")
-    if isinstance(value, dict):
-        message.logprobs.extend(value.get("content") or value.get("token_logprobs") or [])
+    value = _mapping(choice.get("logprobs")) or {}
+    for key in ("content", "token_logprobs"):
+        if isinstance(value.get(key), list) and value[key]:
+            message.logprobs.extend(value[key])
+            return
 
 
 def _join(old: str | None, new: Any) -> str | None:
     """接上一段文本；非字符串不算。"""
     return old if not isinstance(new, str) else (old or "") + new
+
+
+def _text(value: Any) -> str | None:
+    """是字符串才要。"""
+    return value if isinstance(value, str) else None
+
+
+def _mapping(value: Any) -> Json | None:
+    """是 JSON 对象才要。"""
+    return value if isinstance(value, dict) else None
+
+
+def _mappings(value: Any) -> Iterator[Json]:
+    """列表里的 JSON 对象；不是列表则一个也没有。"""
+    return (
+        (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
+    )
+
+
+def _index(source: Json, default: int) -> int:
+    """非负整数的 index；缺席或不像样时用 `default`。"""
+    value = source.get("index")
+    return value if isinstance(value, int) and value >= 0 else default

@@ -17,6 +17,26 @@ from rayeval.domain.service import Endpoint
 Json = dict[str, Any]
 
 
+def parse(text: str) -> Any:
+    """JSON 文本 → 值；不是 JSON（或嵌套深得解析不动）时为 None。"""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def explain(body: Any, text: str) -> str:
+    """错误体里的话，不论服务用哪种形状写：OpenAI、FastAPI detail、字符串、纯文本。"""
+    if isinstance(body, dict):
+        for key in ("error", "detail", "message"):
+            value = body.get(key)
+            if isinstance(value, dict):
+                value = value.get("message") or value.get("detail") or value
+            if value:
+                return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text[:500]
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """一次非流式往返：状态码、正文文本、能解析时的 JSON、头、秒数。"""
@@ -29,30 +49,21 @@ class Reply:
 
     @property
     def ok(self) -> bool:
-        """2xx。"""
+        """状态码是 2xx。"""
         return 200 <= self.status < 300  # noqa: PLR2004 HTTP 定义
 
     @property
     def error_message(self) -> str:
         """错误体里的话，不论服务用哪种形状写：OpenAI、FastAPI detail、字符串、纯文本。"""
-        body = self.body
-        if isinstance(body, dict):
-            for key in ("error", "detail", "message"):
-                value = body.get(key)
-                if isinstance(value, dict):
-                    value = value.get("message") or value.get("detail")
-                if value:
-                    return (
-                        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-                    )
-        return self.text[:500]
+        return explain(self.body, self.text)
 
 
 @dataclass(slots=True)
 class Stream:
     """一次流式往返的全部：逐块的 JSON、原文、是否见到 [DONE]。
 
-    `chunks` 中解析不了的数据不在内，见 `undecodable`。
+    `chunks` 中解析不了的数据不在内，见 `undecodable`。服务没有按 SSE 回答时
+    （状态不是 2xx，或 Content-Type 是 JSON），正文整个是 `raw` 的唯一一条。
     """
 
     status: int
@@ -63,17 +74,18 @@ class Stream:
     done: bool = False
     seconds: float = 0.0
 
+    @property
+    def ok(self) -> bool:
+        """状态码是 2xx。"""
+        return 200 <= self.status < 300  # noqa: PLR2004 HTTP 定义
+
     def take(self, data: str) -> Json | None:
         """收下一条事件数据；是 JSON 对象时返回它。"""
         self.raw.append(data)
         if data.strip() == "[DONE]":
             self.done = True
             return None
-        try:
-            chunk = json.loads(data)
-        except ValueError:
-            self.undecodable.append(data)
-            return None
+        chunk = parse(data)
         if not isinstance(chunk, dict):
             self.undecodable.append(data)
             return None
@@ -88,14 +100,25 @@ class OpenAIClient:
     """
 
     def __init__(
-        self, endpoint: Endpoint, *, timeout_s: float = 60.0, connections: int = 64
+        self,
+        endpoint: Endpoint,
+        *,
+        timeout_s: float = 60.0,
+        connections: int = 64,
+        keepalive: bool = True,
     ) -> None:
-        """建连接池；不读代理等环境变量。"""
+        """建连接池；不读代理等环境变量。
+
+        有的服务流式之后悄悄关掉留着的连接；不能重试又不能误判的读者用 keepalive=False。
+        """
         self.endpoint = endpoint
         self._http = httpx.Client(
             headers=endpoint.auth_headers(),
             timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s), pool=None),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            limits=httpx.Limits(
+                max_connections=connections,
+                max_keepalive_connections=connections if keepalive else 0,
+            ),
             trust_env=False,
             follow_redirects=False,
         )
@@ -145,27 +168,23 @@ class OpenAIClient:
     def streaming(self, path: str, body: object) -> Iterator[tuple[Stream, Iterator[Json]]]:
         """流式 POST：给出 Stream 与逐块的迭代器；提前离开即断开连接。
 
-        状态不是 2xx 时正文一次读完，作为 raw 的唯一一条。
+        没有按 SSE 回答时正文一次读完，见 Stream；逐块的迭代器为空。
         """
         begin = time.monotonic()
         with self._http.stream("POST", self.url(path), json=body) as response:
             stream = Stream(response.status_code, response.headers)
 
             def chunks() -> Iterator[Json]:
-                """逐块解析到流结束。"""
-                if not response.is_success:
-                    response.read()
-                    stream.take(response.text)
-                    return
-                parser = SSEParser()
-                for piece in response.iter_bytes():
-                    for data in parser.feed(piece):
+                """逐块解析到流结束；中途断掉也留下用时。"""
+                try:
+                    if not stream.ok or "json" in response.headers.get("content-type", ""):
+                        stream.take(_decode(response.read()))
+                        return
+                    for data in _events(response.iter_bytes()):
                         if (chunk := stream.take(data)) is not None:
                             yield chunk
-                for data in parser.flush():
-                    if (chunk := stream.take(data)) is not None:
-                        yield chunk
-                stream.seconds = time.monotonic() - begin
+                finally:
+                    stream.seconds = time.monotonic() - begin
 
             yield stream, chunks()
 
@@ -193,9 +212,19 @@ class OpenAIClient:
             headers=headers,
             timeout=httpx.USE_CLIENT_DEFAULT if timeout_s is None else timeout_s,
         )
-        text = response.text
-        try:
-            parsed = json.loads(text)
-        except ValueError:
-            parsed = None
-        return Reply(response.status_code, text, parsed, response.headers, time.monotonic() - begin)
+        text = _decode(response.content)
+        seconds = time.monotonic() - begin
+        return Reply(response.status_code, text, parse(text), response.headers, seconds)
+
+
+def _events(pieces: Iterator[bytes]) -> Iterator[str]:
+    """字节流 → 各事件的数据，含没有以空行收尾的最后一个。"""
+    parser = SSEParser()
+    for piece in pieces:
+        yield from parser.feed(piece)
+    yield from parser.flush()
+
+
+def _decode(content: bytes) -> str:
+    """正文按 UTF-8 解：JSON 只有这一种编码，不信 Content-Type 里写的别的。"""
+    return content.decode("utf-8-sig", "replace")

@@ -12,13 +12,13 @@ class SSEParser:
     """增量解析 text/event-stream。
 
     规则同 WHATWG：CR、LF、CRLF 皆可断行；`data:` 后至多去一个空格；同一事件的多行
-    data 以换行相连；注释（冒号开头）与 data 之外的字段不产出事件。
+    data 以换行相连；注释（冒号开头）与 data 之外的字段不产出事件；开头的 BOM 不算内容。
     流在事件中途结束时，`flush()` 把攒下的交出来（许多服务最后少一个空行）。
     """
 
     def __init__(self) -> None:
         """从空白开始。"""
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._text = ""
         self._data: list[str] = []
 

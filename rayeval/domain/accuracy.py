@@ -41,6 +41,10 @@ class AccuracySpec(Model):
     min_score: float | None = Field(
         default=None, ge=0, le=1, description="score below which the gate fails"
     )
+    include_questions: bool = Field(
+        default=False,
+        description="keep question text in the outputs; leave off for data with a canary (GPQA)",
+    )
     max_error_ratio: float = Field(
         default=0.05,
         ge=0,
@@ -111,7 +115,8 @@ class Accuracy:
     """一次准确率测量的结论；分数与各比率都在 0 到 1 之间，分母总是全部题次。
 
     `std` 是总体标准差（simple-evals 的定义）；`stderr` 按原题聚类；
-    `low`、`high` 是 95 % 区间；`prompt` 是 simple_evals 或 rayeval。
+    `low`、`high` 是 95 % 区间；`prompt` 是 simple_evals、rayeval 或 custom；
+    `mean_chars`、`std_chars` 是回复长度（字符）的均值与总体标准差。
     """
 
     benchmark: str
@@ -134,6 +139,7 @@ class Accuracy:
     valid: bool
     min_score: float | None
     errors: tuple[tuple[str, int], ...] = ()
+    std_chars: float = 0.0
 
     @property
     def ok(self) -> bool:

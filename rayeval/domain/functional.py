@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pydantic import Field
@@ -81,9 +81,9 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class SuiteTask:
-    """一个套件进程所需的全部，可序列化后送往任一节点。"""
+    """一个套件进程所需的全部，可序列化后送往任一节点；`context_json` 含密钥，不进 repr。"""
 
     suite: str
     target: str
     spec: FunctionalSpec
-    context_json: str
+    context_json: str = field(repr=False)

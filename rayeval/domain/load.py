@@ -54,7 +54,7 @@ class PerfSpec(Model):
     )
     num_requests: tuple[int, ...] | None = Field(
         default=None,
-        description="measured requests an epoch, paired with concurrency; overrides requests_per_stream",
+        description="measured requests an epoch, one for each concurrency; wins over the next",
     )
     requests_per_stream: int = Field(
         default=16, ge=1, description="measured requests an epoch = this × concurrency"
@@ -147,7 +147,7 @@ class Share:
 
     它发出全局序号 ≡ worker (mod workers) 的那些请求；序号 < warmup 的是预热，
     其后 `cell.num_requests` 个是测量。各份加起来恰为整体，不多不少。
-    `tokens_per_word` 是提示词校准系数（每个词元词折合多少 token）。
+    `prompt_words` 是校准过的提示词词数；None 为没有校准，按一词一 token 算。
     """
 
     endpoint: Endpoint
@@ -157,8 +157,7 @@ class Share:
     epoch: int
     salt: str
     max_tokens_field: str = "max_tokens"
-    tokens_per_word: float = 1.0
-    prompt_overhead: int = 0
+    prompt_words: int | None = None
 
     @property
     def worker(self) -> int:
@@ -200,7 +199,8 @@ class WorkerHealth:
     """压测者自证：它有没有拖累测量。时间单位秒，CPU 是占一核的份额。
 
     `permits_asked` 是 ∫permits dt，`permits_delivered` 是 ∫in-flight dt（许可·秒，
-    只算还有请求可发的时段）；`clock` 是时间戳来源（read 或 kernel）。
+    只算还有请求可发的时段）；`clock` 是时间戳来源（read 或 kernel）；
+    `connections_dropped` 是断掉的连接，不论哪一边断的；`permits_peak` 是这一份许可的峰值。
     """
 
     worker: int
@@ -215,6 +215,8 @@ class WorkerHealth:
     requests_issued: int
     retries: int
     clock: str
+    connections_dropped: int = 0
+    permits_peak: int = 0
 
 
 @dataclass(frozen=True, slots=True)

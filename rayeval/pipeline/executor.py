@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from rayeval.perf.crew import LoadCrew
 
@@ -28,12 +28,15 @@ class Profile:
 
     SCENARIO 从不重试（测量不可重来）；SUITE 不重试；SHARD 幂等，可重试。
     `width` 是最多同时几件（None 由执行者定）；
-    `resources` 给出每件要占的 num_gpus 与自定义资源。
+    `resources` 给出每件要占的资源：num_gpus 与自定义资源名 → 数量；
+    `retries` 是工作进程或节点死掉后整件重来的次数（幂等的活才给），
+    重来的事件与先前的一并给出，由听者按身份去重。
     """
 
     kind: Kind
     width: int | None = None
-    resources: Callable[[object], Mapping[str, float]] | None = None
+    resources: Callable[[Any], Mapping[str, float]] | None = None
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,10 @@ class Executor(Protocol):
 
     def crew(self, workers: int) -> AbstractContextManager[LoadCrew]:
         """`workers` 个压测者；进入时已在启动，离开时全部收走。"""
+        ...
+
+    def host(self) -> str:
+        """别的压测者找到此处所在节点的地址。"""
         ...
 
     def nodes(self) -> int:

@@ -1,0 +1,105 @@
+"""Ray 会话：embedded、auto、HOST:PORT；Ray 自己的话不上终端。"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from rayeval.errors import ClusterError
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # 不向外发统计
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # num_gpus=0 的任务不改 CUDA_VISIBLE_DEVICES
+    "RAY_DEDUP_LOGS": "0",
+}
+_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""内嵌的 Ray 只听回环：这个开关让它以 127.0.0.1 为本机地址（Ray 在 macOS 上的默认）。"""
+SHIPS = ("installed", "source")
+
+
+@contextmanager
+def session(address: str, *, ship: str = "installed") -> Iterator[None]:
+    """连上（或内嵌）一个 Ray；离开时断开。连不上抛 ClusterError，说清地址与修法。"""
+    embedded = address == "local"
+    for name, value in {**_ENVIRONMENT, **(_LOOPBACK if embedded else {})}.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    with _hush():
+        try:
+            ray.init(**_arguments(address, ship))
+        except (ConnectionError, RuntimeError, OSError, ValueError) as error:
+            raise ClusterError(_explain(address, error)) from error
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _arguments(address: str, ship: str) -> dict[str, Any]:
+    """ray.init 的参数；`--ship source` 把两个包随任务带去各节点。"""
+    arguments: dict[str, Any] = {
+        "address": address,
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "configure_logging": True,
+    }
+    if address == "local":
+        arguments |= {"include_dashboard": False, "num_gpus": None}
+    if ship == "source":
+        import rayeval
+        import rayeval_actors
+
+        packages = [str(Path(str(p.__file__)).parent) for p in (rayeval, rayeval_actors)]
+        arguments["runtime_env"] = {"py_modules": packages}
+    return arguments
+
+
+def _explain(address: str, error: BaseException) -> str:
+    """连不上的人话。"""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if address == "local":
+        return f"the embedded Ray did not start: {first}"
+    hint = "start one with `ray start --head`, or use --address local"
+    if "token" in str(error).lower() or "auth" in str(error).lower():
+        hint = (
+            "the cluster wants a token: set RAY_AUTH_TOKEN or put it in ~/.ray/auth_token, "
+            "as on the head node"
+        )
+    return f"no Ray cluster answers at --address {address}: {first}; {hint}"
+
+
+@contextmanager
+def _hush() -> Iterator[None]:
+    """Ray 的后台线程往标准输出写的话（如“a worker died”）转去日志；我们自己会说。"""
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _Filter(out), _Filter(err)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = out, err
+
+
+class _Filter:
+    """一个流：名字以 ray_ 开头的线程写的东西不通过，其余原样。"""
+
+    def __init__(self, stream: TextIO) -> None:
+        """包住一个流。"""
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """写，或丢给日志。"""
+        if threading.current_thread().name.startswith("ray_"):
+            logging.getLogger("rayeval.ray").debug(text.rstrip())
+            return len(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        """其余的一切都是那个流自己的。"""
+        return getattr(self._stream, name)

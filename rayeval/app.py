@@ -1,0 +1,218 @@
+"""组合根：RunSpec → 执行者、产物、裁决；唯一导入 rayeval_actors 的地方。"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rich.console import Console
+
+import rayeval
+from rayeval import config
+from rayeval.domain.report import RunReport
+from rayeval.domain.run import RunSpec
+from rayeval.domain.verdict import GateSpec, Verdict
+from rayeval.errors import InfrastructureError, UsageError
+from rayeval.export import markdown, report_json, terminal
+from rayeval.export.files import Artifacts
+from rayeval.gate.baseline import find_baseline
+from rayeval.gate.judge import judge
+from rayeval.pipeline.executor import Executor
+from rayeval.pipeline.inline import InlineExecutor
+from rayeval.pipeline.run import Provenance, run
+from rayeval.progress import choose_view
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """`rayeval run` 的全部开关。"""
+
+    config_dir: Path
+    address: str
+    run_type: str
+    scenarios: tuple[str, ...]
+    stages: tuple[str, ...]
+    artifacts: Path
+    baseline: Path | None
+    ship: str
+    parallel: int | None
+    quiet: bool
+    as_json: bool
+
+
+def main_job(options: RunOptions, console: Console) -> int:
+    """跑、写、判；返回退出码。配置的错在启动任何东西之前就抛出。"""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    spec = config.load(
+        options.config_dir,
+        run_type=options.run_type,
+        scenarios=options.scenarios,
+        stages=options.stages,
+        env=dict(os.environ),
+        run_id=f"{stamp}-{secrets.token_hex(3)}",
+        baseline=str(options.baseline) if options.baseline else None,
+    )
+    artifacts = Artifacts(options.artifacts, _claim(options.artifacts, stamp))
+    artifacts.prepare()
+    provenance = Provenance(_versions(), _git(options.config_dir))
+    _write_inputs(artifacts, spec, provenance, options)
+    names = [plan.scenario.id for plan in spec.plans]
+    with (
+        _executor(options.address, options.ship) as executor,
+        choose_view(console, names, quiet=options.quiet, as_json=options.as_json) as view,
+    ):
+        report = run(spec, executor, artifacts, provenance, view.watch, parallel=options.parallel)
+    verdict = conclude(report, spec, artifacts)
+    show(report, verdict, console, options, artifacts)
+    return verdict.exit_code
+
+
+@contextmanager
+def _executor(address: str, ship: str) -> Iterator[Executor]:
+    """inline 不碰 Ray；其余连上 Ray，并在启动任何服务之前核对各节点。"""
+    if address == "inline":
+        yield InlineExecutor()
+        return
+    from rayeval_actors.executor import RayExecutor
+    from rayeval_actors.preflight import check_nodes
+    from rayeval_actors.session import session
+
+    with session(address, ship=ship):
+        if address != "local":
+            check_nodes()
+        yield RayExecutor()
+
+
+def conclude(report: RunReport, spec: RunSpec, artifacts: Artifacts) -> Verdict:
+    """存报告，找基线，裁决，写 report.md。没点名基线时用产物目录里最新的绿色每日。"""
+    artifacts.write(artifacts.run("report.json"), report_json.encode(report))
+    place = Path(spec.baseline) if spec.baseline else artifacts.root
+    found = find_baseline(place, report_json.decode, exclude_run_id=report.run_id)
+    baseline, name = found or (None, None)
+    verdict = judge(report, baseline, spec.gate, baseline_name=name)
+    artifacts.write(artifacts.run("report.md"), markdown.report_md(report, verdict))
+    return verdict
+
+
+def show(
+    report: RunReport, verdict: Verdict, console: Console, options: RunOptions, artifacts: Artifacts
+) -> None:
+    """最后的表，或一个 JSON 对象；再说东西在哪。"""
+    where = artifacts.path(artifacts.run("report.json"))
+    if options.as_json:
+        body = {"run_id": report.run_id, "exit_code": verdict.exit_code, "report": str(where)}
+        console.file.write(json.dumps(body) + "\n")
+        return
+    for renderable in terminal.summary(report, verdict):
+        console.print(renderable, highlight=False, soft_wrap=not console.is_terminal)
+    console.print(f"artifacts: {where.parent}", highlight=False, soft_wrap=True)
+
+
+def _claim(root: Path, stamp: str) -> str:
+    """本次运行的时间标签；在产物目录里独一无二，同一秒里后到的加序号。"""
+    candidate, number = stamp, 1
+    while True:
+        try:
+            (root / "runs" / candidate).mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+            candidate = f"{stamp}-{number}"
+        except OSError as error:
+            message = f"can't write {root}: {error.strerror}; choose another --artifacts directory"
+            raise InfrastructureError(message) from error
+        else:
+            return candidate
+
+
+def _write_inputs(
+    artifacts: Artifacts, spec: RunSpec, provenance: Provenance, options: RunOptions
+) -> None:
+    """这次运行的输入：命令、版本、来历、配置摘要、解析后的配置；密钥已隐去。"""
+    body = {
+        "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "address": options.address,
+        "run_id": spec.run_id,
+        "versions": provenance.versions,
+        "git": provenance.git,
+        "config_digest": spec.config_digest,
+        "environment": {
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name in {"CI", "RAY_ADDRESS", "CUDA_VISIBLE_DEVICES", "ASCEND_RT_VISIBLE_DEVICES"}
+        },
+    }
+    text = json.dumps(body, ensure_ascii=False, indent=1)
+    artifacts.write(artifacts.run("command.json"), text.encode("utf-8", "replace") + b"\n")
+    resolved = config.resolved_yaml(spec)
+    artifacts.write(artifacts.run("config.resolved.yaml"), resolved.encode())
+
+
+def _versions() -> dict[str, str]:
+    """我们、Python、Ray 的版本；不导入 ray。"""
+    versions = {"rayeval": rayeval.__version__, "python": platform.python_version()}
+    try:
+        versions["ray"] = version("ray")
+    except PackageNotFoundError:  # 只用 inline 的精简安装
+        versions["ray"] = "not installed"
+    return versions
+
+
+def _git(folder: Path) -> dict[str, str]:
+    """配置所在仓库的提交与分支；不在仓库里则为空。"""
+    facts = {}
+    for name, arguments in (
+        ("commit", ["rev-parse", "HEAD"]),
+        ("branch", ["rev-parse", "--abbrev-ref", "HEAD"]),
+    ):
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(folder), *arguments],  # noqa: S607 用户的 git
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return {}
+        if done.returncode == 0:
+            facts[name] = done.stdout.strip()
+    return facts
+
+
+def judge_stored(
+    stored: Path, baseline: Path | None, config_dir: Path | None, console: Console, *, as_json: bool
+) -> int:
+    """对存盘的报告再判一次；阈值取自配置，没给则用默认。"""
+    file = stored / "report.json" if stored.is_dir() else stored
+    if not file.is_file():
+        message = f"{stored}: no report.json there; name a stored run"
+        raise UsageError(message)
+    report = report_json.decode(file.read_bytes(), str(file))
+    place = baseline or file.resolve().parent.parent.parent
+    found = find_baseline(place, report_json.decode, exclude_run_id=report.run_id)
+    base, name = found or (None, None)
+    thresholds = (
+        config.load_gate(config_dir, report.run_type, dict(os.environ))
+        if config_dir
+        else GateSpec()
+    )
+    verdict = judge(report, base, thresholds, baseline_name=name)
+    if as_json:
+        body = {"exit_code": verdict.exit_code, "baseline": name}
+        findings = [dataclasses.asdict(finding) for finding in verdict.findings]
+        console.file.write(json.dumps(body | {"findings": findings}, default=str) + "\n")
+    else:
+        for renderable in terminal.summary(report, verdict):
+            console.print(renderable, highlight=False, soft_wrap=not console.is_terminal)
+    return verdict.exit_code

@@ -1,0 +1,304 @@
+"""命令行：动词与开关；唯一把异常变成退出码的地方。
+
+帮助里的英文写在 help= 里；重的导入都在函数里，`--help`、`validate`、`plan` 才快。
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+import rayeval
+from rayeval.errors import CancelledRun, RayevalError
+
+PURPOSE = "Regression runs for LLM inference services: launch, check, load, score, gate."
+EXIT_CODES = (
+    "Exit codes: 0 pass, 1 gate failed, 2 usage or configuration, 3 infrastructure, 4 inconclusive."
+)
+cli = typer.Typer(
+    name="rayeval",
+    help=PURPOSE,
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigDir = Annotated[
+    Path, typer.Option("--config", help="Directory with matrix.yaml and its neighbours.")
+]
+RunType = Annotated[str, typer.Option("--run-type", help="pr or daily: the column of the matrix.")]
+ScenarioIds = Annotated[
+    list[str] | None, typer.Option("--scenario", help="Only this scenario; repeatable.")
+]
+Stages = Annotated[
+    list[str] | None,
+    typer.Option("--stage", help="Only this stage: functional, perf or accuracy; repeatable."),
+]
+Baseline = Annotated[
+    Path | None,
+    typer.Option(help="Stored report or artifacts to compare with; default: newest green daily."),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 typer 的回调就是这个形状
+    """打印版本并退出。"""
+    if wanted:
+        typer.echo(f"rayeval {rayeval.__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """根命令：只挂 --version。"""
+
+
+@cli.command(help="Measure and judge every scenario that the matrix selects.", epilog=EXIT_CODES)
+def run(
+    config: ConfigDir = Path("configs"),
+    address: Annotated[
+        str, typer.Option(help="Ray: local (embedded), auto or HOST:PORT; inline: without Ray.")
+    ] = "local",
+    run_type: RunType = "pr",
+    scenario: ScenarioIds = None,
+    stage: Stages = None,
+    artifacts: Annotated[Path, typer.Option(help="Where results are written.")] = Path("artifacts"),
+    baseline: Baseline = None,
+    ship: Annotated[
+        str, typer.Option(help="How code reaches other nodes: installed or source.")
+    ] = "installed",
+    parallel: Annotated[
+        int | None, typer.Option(min=1, help="Scenarios at a time; default: the number of nodes.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """主命令。"""
+
+    def job() -> int:
+        """启动、测量、收场、判定。"""
+        from rich.console import Console
+
+        from rayeval.app import RunOptions, main_job
+
+        options = RunOptions(
+            config_dir=config,
+            address=address,
+            run_type=run_type,
+            scenarios=tuple(scenario or ()),
+            stages=tuple(stage or ()),
+            artifacts=artifacts,
+            baseline=baseline,
+            ship=ship,
+            parallel=parallel,
+            quiet=quiet,
+            as_json=as_json,
+        )
+        _catch_signals()
+        return main_job(options, Console())
+
+    _exit(job, debug=debug)
+
+
+@cli.command(help="Check every configuration file; all errors at once, with file:line:column.")
+def validate(config: ConfigDir = Path("configs"), debug: Debug = False) -> None:
+    """查配置。"""
+
+    def job() -> int:
+        """全部问题各一行。"""
+        from rayeval.config import validate as check
+
+        problems = check(config, dict(os.environ))
+        for problem in problems:
+            typer.echo(str(problem), err=True)
+        if problems:
+            typer.echo(f"{len(problems)} problems", err=True)
+            return 2
+        typer.echo(f"{config}: ok")
+        return 0
+
+    _exit(job, debug=debug)
+
+
+@cli.command(help="Print what a run would do; nothing is started.")
+def plan(
+    config: ConfigDir = Path("configs"),
+    run_type: RunType = "pr",
+    scenario: ScenarioIds = None,
+    stage: Stages = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """打印计划。"""
+
+    def job() -> int:
+        """一个场景一行。"""
+        from rayeval.config import load, plan_rows
+
+        spec = load(
+            config,
+            run_type=run_type,
+            run_id="plan",
+            scenarios=scenario or (),
+            stages=stage or (),
+            env=dict(os.environ),
+        )
+        _print_plan(plan_rows(spec), as_json=as_json)
+        return 0
+
+    _exit(job, debug=debug)
+
+
+def _print_plan(rows: list, *, as_json: bool) -> None:  # type: ignore[type-arg]
+    """计划表，或 JSON。"""
+    import dataclasses
+    import json
+
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(row) for row in rows], indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for header in ("scenario", "mode", "stages", "suites", "cells", "requests", "questions"):
+        table.add_column(header, no_wrap=header == "scenario")
+    for row in rows:
+        questions = "?" if row.accuracy_items is None else str(row.accuracy_items)
+        cells, requests = str(row.cells), f"{row.requests} + {row.warmup_requests}"
+        stages = " ".join(s for s in row.stages if s in {"functional", "perf", "accuracy"})
+        table.add_row(
+            row.scenario, row.mode, stages, str(len(row.suites)), cells, requests, questions
+        )
+    console = Console()
+    console.print(table, soft_wrap=not console.is_terminal)
+
+
+@cli.command(help="Write the JSON Schemas and the generated reference into the configuration.")
+def schema(
+    config: ConfigDir = Path("configs"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether they are stale.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """生成或核对参考。"""
+
+    def job() -> int:
+        """写，或只看是否过期。"""
+        from rayeval.config import stale, write_reference
+
+        if check:
+            names = stale(config)
+            for name in names:
+                typer.echo(f"{name}: stale; run `rayeval schema --config {config}`", err=True)
+            return 1 if names else 0
+        for name in write_reference(config):
+            typer.echo(f"wrote {name}")
+        return 0
+
+    _exit(job, debug=debug)
+
+
+@cli.command(help="Judge a stored run again, against a stored baseline.", epilog=EXIT_CODES)
+def gate(
+    stored: Annotated[
+        Path, typer.Argument(metavar="RUN", help="report.json or its runs/{ts}/ directory.")
+    ],
+    baseline: Baseline = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Take the thresholds from this matrix.yaml.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """对存盘的报告再判一次。"""
+
+    def job() -> int:
+        """读、判、说。"""
+        from rich.console import Console
+
+        from rayeval.app import judge_stored
+
+        return judge_stored(stored, baseline, config, Console(), as_json=as_json)
+
+    _exit(job, debug=debug)
+
+
+@cli.command(
+    help="Start the embedded OpenAI-compatible service; `rayeval mock --help` lists its flags.",
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
+)
+def mock(context: typer.Context) -> None:
+    """内置服务；参数原样交给它。"""
+    from rayeval.mock.__main__ import main as serve
+
+    raise typer.Exit(serve(context.args))
+
+
+def main() -> None:
+    """控制台入口。"""
+    cli()
+
+
+def _exit(job: Callable[[], int], *, debug: bool) -> NoReturn:
+    """做事，把异常变成一句话与退出码；只有 --debug 才给回溯。"""
+    try:
+        code = job()
+    except RayevalError as error:
+        if debug:
+            traceback.print_exc()
+        for line in str(error).splitlines():
+            typer.echo(f"rayeval: {line}", err=True)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        typer.echo("rayeval: interrupted", err=True)
+        code = CancelledRun.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 1
+    except Exception as error:
+        if debug:
+            raise
+        kind = type(error).__name__
+        typer.echo(f"rayeval: internal error: {kind}: {error}; see it with --debug", err=True)
+        code = 3
+    raise typer.Exit(code)
+
+
+def _catch_signals() -> None:
+    """第一次 Ctrl-C 或 SIGTERM 开始收场；再来的只说一句，绝不打断收场。"""
+    seen: list[int] = []
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        """第一次抛出中断。"""
+        seen.append(number)
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+        os.write(2, b"\nrayeval: already stopping; the services are being torn down\n")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""矩阵 × 运行类型 × 命令行 → RunSpec。"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rayeval.config.diagnosis import unknown
+from rayeval.config.loader import ConfigLoader, ConfigTree, Source
+from rayeval.config.present import digest
+from rayeval.config.schema import (
+    RUN_TYPES,
+    STAGES,
+    KubernetesSection,
+    MatrixFile,
+    ScenarioFile,
+    Selection,
+)
+from rayeval.domain.accuracy import AccuracySpec
+from rayeval.domain.functional import FunctionalSpec
+from rayeval.domain.load import PerfSpec
+from rayeval.domain.run import RunSpec, ScenarioPlan
+from rayeval.domain.scenario import Mode, Provider, Scenario
+from rayeval.domain.service import ExternalService, KubernetesService, LocalService, ServiceSpec
+from rayeval.domain.verdict import GateSpec
+from rayeval.errors import Problem, UsageError
+
+
+def load(
+    config_dir: Path,
+    *,
+    run_type: str,
+    run_id: str,
+    scenarios: Sequence[str] = (),
+    stages: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    baseline: str | None = None,
+) -> RunSpec:
+    """配置目录与命令行的选择 → 一次运行的全部输入，路径都已是绝对的。
+
+    `scenarios` 为空即矩阵选中的全部，`stages` 为空即矩阵开着的全部。
+    配置有错抛 ConfigError（全部问题）；选择不成立抛 UsageError。
+    """
+    _known("run type", [run_type], RUN_TYPES)
+    _known("stage", stages, STAGES)
+    tree = ConfigLoader(config_dir, env).load((run_type,))
+    _known("scenario", scenarios, tree.scenarios)
+    plans = tuple(
+        plan
+        for name, source in tree.scenarios.items()
+        if not scenarios or name in scenarios
+        if (plan := _plan(tree, source, run_type, stages)) is not None
+    )
+    _refuse_disabled(scenarios, [plan.scenario.id for plan in plans], run_type, stages)
+    if not plans:
+        msg = f"matrix.yaml selects no scenario for {run_type} runs; enable one there"
+        raise UsageError(msg)
+    spec = RunSpec(
+        run_id=run_id,
+        run_type=run_type,
+        config_dir=str(tree.root),
+        config_digest="",
+        plans=plans,
+        gate=_gate(tree.matrix, run_type),
+        baseline=baseline,
+    )
+    return spec.model_copy(update={"config_digest": digest(spec)})
+
+
+def validate(config_dir: Path, env: Mapping[str, str] | None = None) -> list[Problem]:
+    """两种运行所需的一切的全部问题，按文件与行排序；没有问题为空。"""
+    return ConfigLoader(config_dir, env).scan()[1]
+
+
+def load_gate(config_dir: Path, run_type: str, env: Mapping[str, str] | None = None) -> GateSpec:
+    """matrix.yaml 里某种运行的门禁阈值；`config_dir` 也可以直接是那份文件。
+
+    只读这一份文件；有错抛 ConfigError。
+    """
+    folder = config_dir.parent if config_dir.is_file() else config_dir
+    return _gate(ConfigLoader(folder, env).load_matrix(), run_type)
+
+
+def _gate(matrix: MatrixFile, run_type: str) -> GateSpec:
+    """某种运行的阈值。"""
+    return matrix.gate.daily if run_type == "daily" else matrix.gate.pr
+
+
+def _known(kind: str, names: Sequence[str], known: Sequence[str] | Mapping[str, object]) -> None:
+    """命令行点的名都认识，否则抛 UsageError。"""
+    for name in names:
+        if name not in known:
+            raise UsageError(unknown(kind, name, known))
+
+
+def _refuse_disabled(
+    asked: Sequence[str], planned: Sequence[str], run_type: str, stages: Sequence[str]
+) -> None:
+    """点了名却没有可跑的，明说是矩阵关掉的。"""
+    for name in asked:
+        if name not in planned:
+            what = f"stage {', '.join(stages)}" if stages else "scenario"
+            msg = f"matrix.yaml turns {what} off for {name!r} in {run_type} runs; turn it on there"
+            raise UsageError(msg)
+
+
+def _plan(
+    tree: ConfigTree, source: Source[ScenarioFile], run_type: str, stages: Sequence[str]
+) -> ScenarioPlan | None:
+    """一个场景在这种运行里的计划；没选中，或点名的阶段它一个也不跑，则为 None。"""
+    entry = tree.matrix.scenarios.get(source.value.id)
+    choice = Selection() if entry is None else entry.pr if run_type == "pr" else entry.daily
+    if not choice.enabled:
+        return None
+    wanted = {name for name in stages or STAGES if getattr(choice.stages, name)}
+    if stages and not wanted:
+        return None
+    return ScenarioPlan(
+        scenario=_scenario(tree, source),
+        optional=choice.optional,
+        functional=_functional(tree, choice) if "functional" in wanted else None,
+        perf=_perf(tree, choice.perf or run_type) if "perf" in wanted else None,
+        accuracy=_accuracy(tree, choice.accuracy or run_type) if "accuracy" in wanted else None,
+    )
+
+
+def _functional(tree: ConfigTree, choice: Selection) -> FunctionalSpec:
+    """功能档位；default 没有文件时用内建的默认；套件取矩阵的子集。"""
+    source = tree.functional.get(choice.functional)
+    spec = FunctionalSpec() if source is None else source.value
+    update: dict[str, object] = {}
+    if source is not None:
+        update["paths"] = tuple(source.beside(path) for path in spec.paths)
+    if choice.suites is not None:
+        update["suites"] = choice.suites
+    return spec.model_copy(update=update)
+
+
+def _perf(tree: ConfigTree, name: str) -> PerfSpec:
+    """性能档位。"""
+    return tree.perf[name].value
+
+
+def _accuracy(tree: ConfigTree, name: str) -> AccuracySpec:
+    """准确率档位；数据集与模板的路径变成绝对的。"""
+    source = tree.accuracy[name]
+    spec = source.value
+    template = None if spec.template_file is None else source.beside(spec.template_file)
+    return spec.model_copy(
+        update={"dataset": source.beside(spec.dataset), "template_file": template}
+    )
+
+
+def _scenario(tree: ConfigTree, source: Source[ScenarioFile]) -> Scenario:
+    """场景文件 → 场景：提供方换成实体，服务换成所属的那一种。"""
+    file = source.value
+    provider = next(
+        (p for p in tree.providers.providers if p.id == file.provider), Provider(id="default")
+    )
+    return Scenario(
+        id=file.id,
+        mode=file.mode,
+        model=file.model,
+        served_model_name=file.served_model_name or file.model,
+        quant=file.quant,
+        provider=provider,
+        features=file.features,
+        service=_service(tree, source, provider),
+        resources=file.resources,
+        reasoning=file.reasoning,
+        labels=file.labels,
+    )
+
+
+def _service(tree: ConfigTree, source: Source[ScenarioFile], provider: Provider) -> ServiceSpec:
+    """按部署形态取服务的三种写法之一；所需的字段已由 crosscheck 保证在。"""
+    file = source.value
+    section = file.service
+    if file.mode is Mode.LOCAL:
+        root = str(tree.root)
+        return LocalService(
+            command=tuple(word.replace("{config_dir}", root) for word in section.command or ()),
+            env=section.env,
+            port=section.port,
+            health_path=section.health_path,
+            startup_timeout_s=section.startup_timeout_s,
+        )
+    if file.mode is Mode.EXTERNAL:
+        return ExternalService(
+            base_url=(section.base_url or provider.base_url or "").rstrip("/"),
+            health_path=section.health_path,
+            startup_timeout_s=section.startup_timeout_s,
+        )
+    assert file.k8s is not None  # noqa: S101 crosscheck 已查
+    return _kubernetes(source, file.k8s)
+
+
+def _kubernetes(source: Source[ScenarioFile], k8s: KubernetesSection) -> KubernetesService:
+    """k8s 一节 → KubernetesService；清单与 kubeconfig 的路径变成绝对的。"""
+    section = source.value.service
+    kubeconfig = None if k8s.kubeconfig is None else source.beside(k8s.kubeconfig)
+    return KubernetesService(
+        manifests=tuple(source.beside(name) for name in k8s.manifests),
+        kubeconfig=kubeconfig,
+        context=k8s.context,
+        namespace=k8s.namespace,
+        service_name=k8s.service_name,
+        port_name=k8s.port_name,
+        node_port=k8s.node_port,
+        node_host=k8s.node_host,
+        health_path=section.health_path,
+        startup_timeout_s=section.startup_timeout_s,
+    )

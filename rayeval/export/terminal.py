@@ -1,0 +1,181 @@
+"""报告与裁决 → 终端上的最后几张表；数字与 CSV 同源。"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rayeval.domain.functional import Outcome
+from rayeval.domain.report import CellReport, RunReport, ScenarioReport, Stats, Status
+from rayeval.domain.verdict import Finding, Level, Verdict
+
+_STATUS = {
+    Status.PASS: "green",
+    Status.FAIL: "red",
+    Status.ERROR: "red",
+    Status.SKIPPED: "yellow",
+    Status.CANCELLED: "yellow",
+}
+_LEVEL = {
+    Level.FAIL: "bold red",
+    Level.INCONCLUSIVE: "bold yellow",
+    Level.WARN: "yellow",
+    Level.INFO: "cyan",
+    Level.OK: "green",
+}
+MAX_FAILURES = 20
+"""终端上至多列出这么多没过的用例；全部在 results.json。"""
+
+
+def summary(report: RunReport, verdict: Verdict) -> Iterator[RenderableType]:
+    """依次：阶段表、没过的用例、性能表、准确率、发现、一句裁决。"""
+    yield _stages(report)
+    yield from _failures(report)
+    if any(scenario.cells for scenario in report.scenarios):
+        yield _cells(report)
+    yield from _scores(report)
+    yield from _reasons(report)
+    yield from (_finding(finding) for finding in verdict.findings if _worth_saying(finding))
+    yield headline(verdict)
+
+
+def headline(verdict: Verdict) -> Text:
+    """一句裁决与退出码。"""
+    words = {0: ("PASS", "bold green"), 1: ("FAIL", "bold red")}
+    word, style = words.get(verdict.exit_code, ("INCONCLUSIVE", "bold yellow"))
+    if verdict.exit_code == 3:  # noqa: PLR2004 spec §1
+        word = "NOTHING MEASURED"
+    against = f"against {verdict.baseline}" if verdict.baseline else "without a baseline"
+    return Text.assemble((word, style), f" {against} (exit code {verdict.exit_code})")
+
+
+def _stages(report: RunReport) -> Table:
+    """场景 × 阶段。"""
+    table = Table(title=f"run {report.run_id} ({report.run_type})", title_justify="left")
+    names = [
+        name
+        for name in ("launch", "ready", "functional", "perf", "accuracy", "teardown")
+        if any(name in scenario.planned for scenario in report.scenarios)
+    ]
+    for header in ("scenario", *names):
+        table.add_column(header)
+    for scenario in report.scenarios:
+        table.add_row(Text(scenario.scenario), *(_stage(scenario, name) for name in names))
+    return table
+
+
+def _stage(scenario: ScenarioReport, name: str) -> Text:
+    """一格：结局、用时，功能阶段带计数。"""
+    result = scenario.stage(name)
+    if result is None:
+        return Text("-")
+    text = Text(result.status.value, _STATUS[result.status])
+    if name == "functional" and scenario.cases:
+        text.append(f" {scenario.count(Outcome.PASS)}/{len(scenario.cases)}", "default")
+    if result.seconds:
+        text.append(f" {result.seconds:.1f} s", "dim")
+    return text
+
+
+def _failures(report: RunReport) -> Iterator[Text]:
+    """没过的用例，各一行。"""
+    bad = [
+        (scenario.scenario, case)
+        for scenario in report.scenarios
+        for case in scenario.cases
+        if case.outcome in {Outcome.FAIL, Outcome.ERROR}
+    ]
+    for name, case in bad[:MAX_FAILURES]:
+        line = _one_line(case.message)
+        yield Text.assemble((case.outcome.value, "red"), f" {name} {case.case_id}: {line}")
+    if len(bad) > MAX_FAILURES:
+        yield Text(f"… and {len(bad) - MAX_FAILURES} more in results.json")
+
+
+def _cells(report: RunReport) -> Table:
+    """性能：一行一个 cell；延迟以毫秒显示，未定义为 -。"""
+    table = Table(title="performance", title_justify="left")
+    columns = ("scenario", "in", "out", "conc", "n", "fail %", "QPS", "tok/s")
+    times = ("TTFT avg ms", "TTFT P99", "TPOT avg", "E2E avg", "E2E P99", "certificate")
+    for header in (*columns, *times):
+        table.add_column(
+            header, justify="left" if header in {"scenario", "certificate"} else "right"
+        )
+    for scenario in report.scenarios:
+        for cell in scenario.cells:
+            table.add_row(*_cell(scenario.scenario, cell))
+    return table
+
+
+def _cell(name: str, cell: CellReport) -> tuple[Text, ...]:
+    """一个 cell 的一行。"""
+    s = cell.summary
+    ttft, tpot, e2e = (s.stats.get(key, Stats()) for key in ("ttft", "tpot", "e2e"))
+    certificate = cell.certificate
+    seal = Text("ok", "green") if certificate.ok else Text("; ".join(certificate.reasons), "yellow")
+    numbers = (
+        str(s.input_length),
+        str(s.output_length),
+        str(s.concurrency),
+        str(s.issued),
+        f"{s.fail_ratio * 100:.1f}",
+        f"{s.qps:.2f}",
+        f"{s.output_throughput:.1f}",
+        *(_ms(value) for value in (ttft.avg, ttft.p99, tpot.avg, e2e.avg, e2e.p99)),
+    )
+    return (Text(name), *map(Text, numbers), seal)
+
+
+def _scores(report: RunReport) -> Iterator[Text]:
+    """准确率，各一行。"""
+    for scenario in report.scenarios:
+        if (score := scenario.accuracy) is not None:
+            ok = Text("ok", "green") if score.ok else Text("not ok", "red")
+            yield Text.assemble(
+                f"accuracy {scenario.scenario}: {score.dataset_name} {score.score:.3f} "
+                f"[{score.low:.3f}, {score.high:.3f}] n={score.n}, robust {score.robust_score:.3f}, "
+                f"unparsed {score.unparsed_ratio:.1%}, errors {score.error_ratio:.1%}, "
+                f"prompt: {score.prompt} ",
+                ok,
+            )
+
+
+def _reasons(report: RunReport) -> Iterator[Text]:
+    """每个没有 PASS 的阶段为什么；ERROR 的带服务日志末尾。"""
+    for scenario in report.scenarios:
+        for result in scenario.stages:
+            if result.status is Status.PASS:
+                continue
+            style = _STATUS[result.status]
+            head = f" {scenario.scenario} {result.stage}: {_one_line(result.reason, 400)}"
+            yield Text.assemble((result.status.value, style), head)
+            for line in result.log_tail.splitlines()[-8:]:
+                yield Text(f"    | {_one_line(line)}", "dim")
+
+
+def _worth_saying(finding: Finding) -> bool:
+    """通过的与已在阶段里说过的不重复。"""
+    return finding.level is not Level.OK and finding.kind != "not_measured"
+
+
+def _finding(finding: Finding) -> Text:
+    """一条发现。"""
+    where = " ".join(part for part in (finding.scenario, finding.where) if part)
+    return Text.assemble(
+        (finding.level.value.upper(), _LEVEL[finding.level]),
+        f" {where} {finding.rule}: {_one_line(finding.message, 400)}",
+    )
+
+
+def _ms(value: float | None) -> str:
+    """秒 → 毫秒，未定义为 -。"""
+    return "-" if value is None else f"{value * 1000:.1f}"
+
+
+def _one_line(text: str, limit: int = 160) -> str:
+    """第一行；控制字符换成空格。"""
+    first = text.strip().splitlines()[0] if text.strip() else ""
+    return "".join(char if char.isprintable() else " " for char in first)[:limit]

@@ -1,0 +1,88 @@
+"""找基线：一份存盘的报告，或一个目录里最新的、完整的、绿的每日报告。"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rayeval.domain.functional import Outcome
+from rayeval.domain.report import RunReport
+from rayeval.errors import RayevalError, UsageError
+
+Decode = Callable[[bytes, str], RunReport]
+
+_log = logging.getLogger(__name__)
+
+
+def find_baseline(
+    path: Path, decode: Decode, *, exclude_run_id: str | None = None
+) -> tuple[RunReport, str] | None:
+    """基线与它的名字；目录里没有合格的报告时为 None。
+
+    `path` 是 report.json、`runs/{ts}/` 目录（两者都照用，不问成色），或产物目录（其下最新的
+    完整、绿色的每日报告）。`decode` 把字节读成报告，读不懂抛 UsageError。
+    `exclude_run_id` 是本次运行：它的报告可能已在产物里，与自己比是无声的通过。
+    路径不存在、读不动、点名的文件不是报告，抛 UsageError。
+    """
+    if not path.exists():
+        msg = f"--baseline {path}: does not exist; name a report.json or an artifacts directory"
+        raise UsageError(msg)
+    named = path / "report.json" if path.is_dir() else path
+    if named.is_file():
+        return decode(_read(named), str(named)), str(named)
+    candidates = [
+        (report, str(file))
+        for file, report in _scan(path, decode)
+        if report.run_id != exclude_run_id and unfit(report) is None
+    ]
+    return max(candidates, key=lambda found: (_started(found[0]), found[1]), default=None)
+
+
+def unfit(report: RunReport) -> str | None:
+    """这份报告为何不能自动成为基线；能则为 None。
+
+    「最近一次 daily 基线」：只有走完的、功能全绿的每日运行才算数。
+    """
+    if report.run_type != "daily":
+        return f"run type is {report.run_type}, not daily"
+    if report.interrupted:
+        return "the run was interrupted"
+    if not report.scenarios:
+        return "it has no scenario"
+    for scenario in report.scenarios:
+        if not scenario.complete:
+            return f"scenario {scenario.scenario} is not complete"
+        if scenario.count(Outcome.FAIL) or scenario.count(Outcome.ERROR):
+            return f"scenario {scenario.scenario} has failed functional cases"
+    return None
+
+
+def _scan(root: Path, decode: Decode) -> list[tuple[Path, RunReport]]:
+    """目录之下读得懂的全部报告；读不懂的记一条警告，不拦别的。"""
+    found = []
+    for file in sorted(root.rglob("report.json")):
+        try:
+            found.append((file, decode(_read(file), str(file))))
+        except RayevalError as error:
+            _log.warning("baseline candidate skipped: %s", error)
+    return found
+
+
+def _read(file: Path) -> bytes:
+    """读一份文件；读不动说清是哪一份。"""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        msg = f"--baseline {file}: {error.strerror}; make it readable or name another report"
+        raise UsageError(msg) from error
+
+
+def _started(report: RunReport) -> float:
+    """开始的时刻（Unix 秒），只用来排先后；没写时区的当作 UTC，读不懂的排在最前。"""
+    try:
+        moment = datetime.fromisoformat(report.started_at)
+    except ValueError:
+        return float("-inf")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,123 @@
+"""`python -m rayeval.mock`：读参数、监听、守到被叫停。"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rayeval.mock.settings import Jitter, Settings, parse_jitter
+
+if TYPE_CHECKING:
+    from rayeval.mock.service import Service
+
+
+def parser() -> argparse.ArgumentParser:
+    """全部参数；时间以毫秒计。"""
+    make = argparse.ArgumentParser(
+        prog="rayeval mock", description="The embedded OpenAI-compatible service."
+    )
+    flag = make.add_argument
+    flag("--host", default="127.0.0.1", help="address to listen on")
+    flag("--port", type=int, default=8000, help="port to listen on; 0 takes a free one")
+    flag("--model", action="append", help="served model name, repeatable (default: mock)")
+    flag("--ttft-ms", type=float, default=0.0, help="time to the first token, ms")
+    flag("--itl-ms", type=float, default=0.0, help="time between tokens, ms")
+    flag("--role-ms", type=float, default=0.0, help="time to the role-only first chunk, ms")
+    flag(
+        "--jitter",
+        type=parse_jitter,
+        default=Jitter(),
+        help="none, exp, uniform:WIDTH or lognormal:SIGMA; a factor of mean 1 on every gap",
+    )
+    flag("--late-ms", type=float, default=2.0, help="late P99 beyond which the promise is broken")
+    flag("--seed", type=int, default=0, help="seed of answers, choices and jitter")
+    flag("--max-model-len", type=int, default=32768, help="context length, tokens")
+    flag("--api-key", help="key that /v1 and /tokenize ask for")
+    flag("--reasoning", action="store_true", help="think before every answer")
+    flag(
+        "--reasoning-key",
+        choices=("reasoning_content", "reasoning"),
+        default="reasoning_content",
+        help="field that carries the reasoning",
+    )
+    flag("--answer-key", metavar="CSV", help="questions with their correct answers (GPQA columns)")
+    flag("--accuracy", type=float, default=1.0, help="share of known questions answered right")
+    flag("--log", metavar="CSV", help="write when each request really happened")
+    return make
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """跑到 SIGTERM 或 SIGINT；0 为正常收场，2 为参数或文件不成立，3 为端口占用。"""
+    options = parser()
+    args = options.parse_args(argv)
+    if min(args.ttft_ms, args.itl_ms, args.role_ms) < 0:
+        options.error("--ttft-ms, --itl-ms and --role-ms must be at least 0")
+    if not 0 <= args.accuracy <= 1:
+        options.error("--accuracy must be between 0 and 1")
+    values = {name: value for name, value in vars(args).items() if name != "model"}
+    settings = Settings(models=tuple(args.model or ["mock"]), **values)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(serve(settings))
+
+
+async def serve(settings: Settings) -> int:
+    """监听并守到被叫停；返回退出码。"""
+    from rayeval.mock.service import Service
+
+    loop = asyncio.get_running_loop()
+    try:
+        service = Service(settings, loop)
+    except (OSError, ValueError) as error:
+        _complain(str(error))
+        return 2
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        return await _listen(service, stop)
+    finally:
+        service.close()
+        if (verdict := service.ledger.verdict()) is not None:
+            _complain(verdict)
+
+
+async def _listen(service: Service, stop: asyncio.Event) -> int:
+    """开门、报地址、等待叫停、关门。"""
+    settings = service.settings
+    loop = asyncio.get_running_loop()
+    try:
+        server = await loop.create_server(
+            service.connection, settings.host, settings.port, backlog=4096
+        )
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        _complain(f"cannot listen on {where}: {error}; choose another --port")
+        return 3
+    port = server.sockets[0].getsockname()[1]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    # 启动期的对象不再被回收器走查：回收的停顿就是迟到
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    print(f"listening on http://{host}:{port}", flush=True)  # noqa: T201 约定的就绪行
+    await stop.wait()
+    server.close()
+    return 0
+
+
+def _complain(message: str) -> None:
+    """一句话写到 stderr。"""
+    print(f"rayeval mock: {message}", file=sys.stderr, flush=True)  # noqa: T201 命令行程序的话
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""一次回复里各块 JSON 的意义：哪些是 token 事件、用量几何、怎样结束；对任何形状都不崩。"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from rayeval.client.openai import explain
+
+Json = dict[str, Any]
+
+_BROKEN_ENDS = frozenset({"error", "abort"})
+"""引擎用来表示“没有做完”的 finish_reason。"""
+
+
+class Tally:
+    """逐块累计。时间是调用者给的戳（秒），不在此处取。
+
+    流式块进 `chunk`，非流式整个回复体进 `body`；两者都不抛异常。
+    """
+
+    __slots__ = (
+        "answer_events",
+        "error",
+        "finish_reason",
+        "first_answer_s",
+        "has_output",
+        "last_reasoning_s",
+        "reasoning_events",
+        "stamps",
+        "usage",
+    )
+
+    def __init__(self) -> None:
+        """从空白开始。"""
+        self.stamps: list[float] = []
+        self.first_answer_s: float | None = None
+        self.last_reasoning_s: float | None = None
+        self.answer_events = 0
+        self.reasoning_events = 0
+        self.has_output = False
+        self.finish_reason: str | None = None
+        self.usage: Json = {}
+        self.error: str | None = None
+
+    def chunk(self, stamp_s: float, chunk: Json) -> None:
+        """收下一个流式块；其中有内容即为一个 token 事件。"""
+        answer, reasoning = self._take(chunk, "delta")
+        if not (answer or reasoning):
+            return
+        self.stamps.append(stamp_s)
+        if answer:
+            self.answer_events += 1
+            if self.first_answer_s is None:
+                self.first_answer_s = stamp_s
+        else:
+            self.reasoning_events += 1
+        if reasoning:
+            self.last_reasoning_s = stamp_s
+
+    def body(self, body: Json) -> None:
+        """收下非流式的回复体；没有事件，也就没有首 token 时间。"""
+        self._take(body, "message")
+
+    def fail(self, message: str) -> None:
+        """记下服务在流里报的错；第一个算数。"""
+        self.error = self.error or message
+
+    def _take(self, source: Json, carrier: str) -> tuple[bool, bool]:
+        """读错误、用量与各 choice；返回（有回答内容，有推理内容）。"""
+        if source.get("error") or source.get("object") == "error":
+            self.fail(explain(source, "an error object without a message"))
+        usage = source.get("usage")
+        if isinstance(usage, dict) and usage:
+            self.usage = usage
+        choices = source.get("choices")
+        answer = reasoning = False
+        if isinstance(choices, list):
+            for choice in choices:
+                if isinstance(choice, dict):
+                    found = self._choice(choice, carrier)
+                    answer, reasoning = answer or found[0], reasoning or found[1]
+        self.has_output = self.has_output or answer or reasoning
+        return answer, reasoning
+
+    def _choice(self, choice: Json, carrier: str) -> tuple[bool, bool]:
+        """一个 choice：（有回答内容，有推理内容）。"""
+        reason = choice.get("finish_reason")
+        if isinstance(reason, dict):
+            reason = reason.get("type")
+        if isinstance(reason, str) and reason:
+            self.finish_reason = reason
+            if reason in _BROKEN_ENDS:
+                self.fail(f"finish_reason is {reason}")
+        part = choice.get(carrier)
+        if not isinstance(part, dict):
+            return _filled(choice.get("text")), False
+        answer = (
+            _filled(part.get("content"))
+            or _filled(part.get("refusal"))
+            or _calls(part.get("tool_calls"))
+            or _filled(choice.get("text"))
+        )
+        return answer, _filled(part.get("reasoning")) or _filled(part.get("reasoning_content"))
+
+
+def decode(data: bytes) -> Any:
+    """一段 JSON → 值；坏 UTF-8 按替换字符读（SSE 的规则），不是 JSON 时抛 ValueError。"""
+    try:
+        return msgspec.json.decode(data)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return json.loads(data.decode("utf-8", "replace"))
+    except RecursionError as error:
+        raise ValueError("JSON is nested too deeply") from error
+
+
+def count(source: Any, *path: str) -> int | None:
+    """沿 `path` 取一个非负整数；路上形状不对或值不像数目时为 None。"""
+    for key in path:
+        if not isinstance(source, dict):
+            return None
+        source = source.get(key)
+    if isinstance(source, bool) or not isinstance(source, (int, float)):
+        return None
+    if source != source or not 0 <= source < 2**31:  # noqa: PLR0124 NaN
+        return None
+    return int(source)
+
+
+def _filled(value: Any) -> bool:
+    """非空的文本，或非空的分段列表里有一段非空文本。"""
+    if isinstance(value, list):
+        return any(_filled(p.get("text") if isinstance(p, dict) else p) for p in value)
+    return isinstance(value, str) and value != ""
+
+
+def _calls(value: Any) -> bool:
+    """工具调用里有非空的名字或参数。"""
+    if not isinstance(value, list):
+        return False
+    for part in value:
+        function = part.get("function") if isinstance(part, dict) else None
+        if isinstance(function, dict) and (
+            _filled(function.get("name")) or _filled(function.get("arguments"))
+        ):
+            return True
+    return False

@@ -1,0 +1,42 @@
+"""一次测量的身份：硬件、引擎、启动参数；不同则两次测量不可比。
+
+负载档位不在其中：PR 与每日的档位本就不同，比较按同名的 cell 进行。
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+
+from rayeval.domain.run import ScenarioPlan
+from rayeval.domain.service import LocalService
+
+
+def fingerprint(plan: ScenarioPlan, engine: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """合成身份，按键排序；`engine` 是服务自报的部分。只含摘要，不含密钥与环境变量的值。"""
+    resources = plan.scenario.resources
+    asked = {"gpu": resources.num_gpus, **resources.custom}
+    accelerators = ", ".join(f"{n:g}×{name}" for name, n in sorted(asked.items()) if n)
+    identity = {
+        **engine,
+        "hardware": f"{platform.machine()}, {os.cpu_count()} CPUs"
+        + (f", {accelerators}" if accelerators else ""),
+        "flags": _digest(_flags(plan)),
+    }
+    return tuple(sorted(identity.items()))
+
+
+def _flags(plan: ScenarioPlan) -> object:
+    """启动服务的参数：本地服务是命令与环境变量，其余是服务的描述本身。"""
+    service = plan.scenario.service
+    if isinstance(service, LocalService):
+        return [service.command, sorted(service.env.items())]
+    return service.model_dump(mode="json")
+
+
+def _digest(value: object) -> str:
+    """任意 JSON 值的短摘要。"""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

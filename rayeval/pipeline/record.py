@@ -1,0 +1,154 @@
+"""事件 → 产物：来一样写一样，中途倒下也不丢已有的；只有驱动端用它。"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from rayeval.domain.events import (
+    AnswersFinished,
+    CaseFinished,
+    CellFinished,
+    Event,
+    LogChunk,
+    Progress,
+    StageFinished,
+    StageStarted,
+)
+from rayeval.domain.functional import CaseResult
+from rayeval.domain.load import Certificate
+from rayeval.domain.report import CellReport
+from rayeval.domain.run import ScenarioPlan
+from rayeval.export import acs_csv, functional_json, junit, parquet, simple_evals
+from rayeval.export.files import Artifacts
+
+TELLING = ("prompt", "reply", "reasoning", "error_message")
+"""作答表里会透出题面的列。"""
+
+
+class Recorder:
+    """一个场景的产物。每次写都返回新增的相对路径，好记进报告。"""
+
+    def __init__(self, plan: ScenarioPlan, artifacts: Artifacts) -> None:
+        """还什么都没写。"""
+        self._plan = plan
+        self._artifacts = artifacts
+        self._id = plan.scenario.id
+        self._cases: list[CaseResult] = []
+        self._cells: list[CellReport] = []
+        self._tables: list[pa.Table] = []
+
+    def record(self, event: Event) -> list[str]:
+        """写下一个事件该写的东西。"""
+        match event:
+            case LogChunk(data=data, source=source):
+                path = self._artifacts.service_log(self._id, source)
+                return [self._artifacts.append(path, data)]
+            case CaseFinished(case=case):
+                self._cases.append(case)
+            case CellFinished(report=report, requests=table):
+                return self._cell(report, table)
+            case AnswersFinished():
+                return self._answers(event)
+            case StageFinished(result=result) if result.stage == "functional":
+                return self._functional()
+            case StageFinished(result=result) if result.stage == "perf":
+                return self._rows()
+            case _:
+                pass
+        return []
+
+    def close(self) -> list[str]:
+        """场景中途倒下时，把攒着的也写出来。"""
+        return self._functional() + self._rows()
+
+    def _functional(self) -> list[str]:
+        """结局、JUnit 与留痕。"""
+        if not self._cases:
+            return []
+        files = {
+            "results.json": functional_json.results_json(self._id, self._cases),
+            "junit.xml": junit.junit_xml(self._id, self._cases),
+            "evidence.jsonl": functional_json.evidence_jsonl(self._cases),
+        }
+        write, where = self._artifacts.write, self._artifacts.functional
+        return [write(where(self._id, name), data) for name, data in files.items()]
+
+    def _cell(self, report: CellReport, table: pa.Table) -> list[str]:
+        """这个 cell 的请求表，与至今全部 cell 的汇总、证书。"""
+        self._cells.append(report)
+        self._tables.append(table)
+        time = self._artifacts.run_ts
+        files = {
+            acs_csv.requests_name(report.summary, time): acs_csv.requests_csv(
+                table, report.summary
+            ),
+            acs_csv.summary_name(self._cells[0].summary, time): acs_csv.summary_csv(self._cells),
+            "certificate.json": _certificates(self._cells),
+        }
+        write, where = self._artifacts.write, self._artifacts.perf
+        return [write(where(self._id, name), data) for name, data in files.items()]
+
+    def _rows(self) -> list[str]:
+        """全部请求的 Parquet，带 ITL。"""
+        if not self._tables:
+            return []
+        data = parquet.parquet(pa.concat_tables(self._tables))
+        return [self._artifacts.write(self._artifacts.perf(self._id, "requests.parquet"), data)]
+
+    def _answers(self, event: AnswersFinished) -> list[str]:
+        """simple-evals 形状的三份文件与全部作答；没有要求就不留题面。"""
+        accuracy, table, spec = event.accuracy, event.answers, self._plan.accuracy
+        show = spec is not None and spec.include_questions
+        system = spec.system_message if spec is not None else None
+        stem = simple_evals.stem(accuracy, self._plan.scenario.model, self._artifacts.run_ts)
+        rows = table if show else table.drop_columns(list(TELLING))
+        files = {
+            f"{stem}.json": simple_evals.result_json(accuracy),
+            f"{stem}.html": simple_evals.report_html(
+                accuracy, table, include_questions=show, system_message=system
+            ),
+            f"{stem}_allresults.json": simple_evals.allresults_json(
+                accuracy, table, include_questions=show, system_message=system
+            ),
+            "answers.parquet": parquet.parquet(rows),
+        }
+        write, where = self._artifacts.write, self._artifacts.accuracy
+        return [write(where(self._id, name), data) for name, data in files.items()]
+
+
+def _certificates(cells: list[CellReport]) -> bytes:
+    """各 cell 的证书。"""
+    body: dict[str, Certificate | object] = {
+        cell.summary.id: dataclasses.asdict(cell.certificate) for cell in cells
+    }
+    return json.dumps(body, indent=1).encode() + b"\n"
+
+
+def event_line(scenario: str, event: Event) -> bytes | None:
+    """事件 → events.jsonl 的一行；日志与大表不进来，进度太密也不进来。"""
+    if isinstance(event, LogChunk | Progress):
+        return None
+    body: dict[str, object] = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "scenario": scenario,
+        "event": type(event).__name__,
+    }
+    match event:
+        case StageStarted(stage=stage):
+            body["stage"] = stage
+        case StageFinished(result=result):
+            body |= dataclasses.asdict(result)
+        case CaseFinished(case=case):
+            body |= {"case_id": case.case_id, "outcome": case.outcome, "s": case.duration_s}
+        case CellFinished(report=report):
+            summary = report.summary
+            body |= {"cell": summary.id, "qps": summary.qps, "fail_ratio": summary.fail_ratio}
+        case AnswersFinished(accuracy=accuracy):
+            body |= {"score": accuracy.score, "n": accuracy.n}
+        case _:
+            pass
+    return json.dumps(body, ensure_ascii=False, default=str).encode("utf-8", "replace") + b"\n"

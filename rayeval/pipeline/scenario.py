@@ -1,0 +1,184 @@
+"""一个场景：从启动到收场的事件流；无论发生什么，服务都会被收走。"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+
+from rayeval.domain.events import Event, LogChunk, ServiceReady, StageFinished, StageStarted
+from rayeval.domain.report import StageResult, Status
+from rayeval.domain.run import ScenarioPlan
+from rayeval.errors import LaunchError, ServiceError
+from rayeval.perf.crew import LoadCrew
+from rayeval.pipeline.executor import Executor
+from rayeval.pipeline.fingerprint import fingerprint
+from rayeval.pipeline.stage import STAGES, Bench, Outcomes
+from rayeval.service.launcher import launch
+from rayeval.service.readiness import await_ready
+from rayeval.service.running import LaunchContext, Running
+
+LOG_INTERVAL_S = 2.0
+"""测量途中每隔这么久把服务日志送回驱动端一次。"""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioTask:
+    """送往某个节点的一件活：一个场景的计划与本次运行的名字。"""
+
+    plan: ScenarioPlan
+    run_id: str
+
+
+def resources(task: ScenarioTask) -> Mapping[str, float]:
+    """场景要占的资源，Ray 据此为它找节点。"""
+    asked = task.plan.scenario.resources
+    return {"num_gpus": asked.num_gpus, **asked.custom}
+
+
+def run_scenario(task: ScenarioTask, executor: Executor) -> Iterator[Event]:
+    """跑完一个场景；中断时先收场，再把中断还给调用者。
+
+    压测组先启动（一个 actor 要 1 到 2.5 秒），与服务的启动并行。
+    """
+    plan = task.plan
+    with ExitStack() as stack:
+        crew = _crew(stack, plan, executor)
+        course = _Course()
+        context = LaunchContext(task.run_id, executor.host())
+        yield from course.walk("launch", lambda: _launch(stack, plan, context, course))
+        yield from course.walk("ready", lambda: _ready(plan, course.service))
+        for name in plan.planned:
+            if name in STAGES:
+                yield from course.walk(
+                    name,
+                    lambda name=name: STAGES[name](  # type: ignore[misc]
+                        _bench(task, executor, crew, course.service)
+                    ),
+                )
+        yield from course.walk("teardown", lambda: _teardown(course.service), always=True)
+        if course.interrupted:
+            raise KeyboardInterrupt
+
+
+def _crew(stack: ExitStack, plan: ScenarioPlan, executor: Executor) -> LoadCrew | None:
+    """计划了 perf 才要压测组；不多于最大的并发。"""
+    if plan.perf is None:
+        return None
+    return stack.enter_context(executor.crew(min(plan.perf.workers, max(plan.perf.concurrency))))
+
+
+def _bench(
+    task: ScenarioTask, executor: Executor, crew: LoadCrew | None, service: Running
+) -> Bench:
+    """就绪之后的测量台。"""
+    return Bench(task.plan, service.endpoint, executor, crew, service.death, task.run_id)
+
+
+def _launch(
+    stack: ExitStack, plan: ScenarioPlan, context: LaunchContext, course: _Course
+) -> Outcomes:
+    """启动服务，交给行程。"""
+    yield from ()
+    course.running = stack.enter_context(launch(plan.scenario, context))
+    return Status.PASS, ""
+
+
+def _ready(plan: ScenarioPlan, service: Running) -> Outcomes:
+    """攀完就绪阶梯；就绪事件补上硬件与参数的身份。"""
+    spec = plan.scenario.service
+    for event in await_ready(
+        service,
+        health_path=spec.health_path,
+        budget_s=spec.startup_timeout_s,
+        max_tokens_field=plan.scenario.provider.max_tokens_field,
+    ):
+        if isinstance(event, ServiceReady):
+            yield replace(event, fingerprint=fingerprint(plan, dict(event.fingerprint)))
+        else:
+            yield event
+    return Status.PASS, ""
+
+
+def _teardown(service: Running) -> Outcomes:
+    """停下服务。"""
+    yield from ()
+    service.stop()
+    return Status.PASS, ""
+
+
+class _Course:
+    """行程：走到哪、还能不能往下走、服务在哪。"""
+
+    def __init__(self) -> None:
+        """从起点开始。"""
+        self.running: Running | None = None
+        self.interrupted = False
+        self._blocked = ""
+        self._log_at = time.monotonic()
+
+    @property
+    def service(self) -> Running:
+        """已启动的服务。"""
+        if self.running is None:
+            message = "the service was never launched"
+            raise LaunchError(message)
+        return self.running
+
+    def walk(
+        self, name: str, make: Callable[[], Outcomes], *, always: bool = False
+    ) -> Iterator[Event]:
+        """走一个阶段：前路已断则跳过并说明；阶段的失败折成结局，不外溢。"""
+        if always and self.running is None:
+            return
+        if self._blocked and not always:
+            yield StageFinished(StageResult(name, Status.SKIPPED, reason=self._blocked))
+            return
+        yield StageStarted(name)
+        begin, result = time.monotonic(), StageResult(name, Status.ERROR)
+        try:
+            with closing(make()) as events:
+                status, reason = yield from self._with_log(events)
+            result = StageResult(name, status, reason=reason)
+        except ServiceError as error:
+            result = StageResult(name, Status.ERROR, 0.0, str(error), error.log_tail)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            result = StageResult(name, Status.CANCELLED, reason="interrupted")
+        except Exception as error:  # noqa: BLE001 一个阶段的任何失败都是数据
+            result = StageResult(name, Status.ERROR, reason=f"{type(error).__name__}: {error}")
+        result = self._judge(result)
+        yield from self._log()
+        yield StageFinished(replace(result, seconds=time.monotonic() - begin))
+
+    def _judge(self, result: StageResult) -> StageResult:
+        """这个结局之后还能不能往下走；服务死了则补上死因与日志末尾。"""
+        if result.status is Status.CANCELLED:
+            self._blocked = "interrupted"
+        elif result.status is Status.ERROR and result.stage in {"launch", "ready"}:
+            self._blocked = f"{result.stage} failed: {result.reason}"
+        death = self.running.death() if self.running is not None else None
+        if death is None or self._blocked:
+            return result
+        self._blocked = f"service lost during {result.stage}: {death}"
+        tail = result.log_tail or (self.running.log_tail() if self.running else "")
+        return replace(result, status=Status.ERROR, reason=f"service lost: {death}", log_tail=tail)
+
+    def _with_log(self, events: Outcomes) -> Outcomes:
+        """转送一个阶段的事件，每隔一会儿捎上服务日志。"""
+        while True:
+            try:
+                event = next(events)
+            except StopIteration as end:
+                status, reason = end.value
+                return status, reason
+            yield event
+            if time.monotonic() - self._log_at > LOG_INTERVAL_S:
+                yield from self._log()
+
+    def _log(self) -> Iterator[LogChunk]:
+        """送出新增的服务日志，直到读尽。"""
+        self._log_at = time.monotonic()
+        while self.running is not None and (data := self.running.new_log()):
+            yield LogChunk(data)

@@ -1,0 +1,129 @@
+"""测量的三个阶段：各是一个事件生成器，返回 (结局, 一句理由)。"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+
+from rayeval.accuracy import aggregate, benchmarks, gpqa, prompt
+from rayeval.accuracy.shard import answer_shard
+from rayeval.domain.accuracy import Answer
+from rayeval.domain.events import AnswersFinished, CaseFinished, CellFinished, Event, Progress
+from rayeval.domain.functional import CaseResult, Outcome
+from rayeval.domain.report import Status
+from rayeval.domain.run import ScenarioPlan
+from rayeval.domain.service import Endpoint
+from rayeval.functional.runner import run_suite, suite_tasks
+from rayeval.perf.crew import LoadCrew
+from rayeval.perf.drive import drive
+from rayeval.pipeline.executor import Crash, Executor, Kind, Profile
+
+SHARD_RETRIES = 2
+"""分片的工作进程死掉后重来的次数。"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """一个就绪场景的测量台：计划、地址、执行者、压测组、服务死活。"""
+
+    plan: ScenarioPlan
+    endpoint: Endpoint
+    executor: Executor
+    crew: LoadCrew | None
+    death: Callable[[], str | None]
+    run_id: str
+
+
+Outcomes = Generator[Event, None, tuple[Status, str]]
+Stage = Callable[[Bench], Outcomes]
+
+
+def functional(bench: Bench) -> Outcomes:
+    """各套件并行；有 FAIL 或 ERROR 即 FAIL，一个用例也没有即 ERROR。"""
+    spec = bench.plan.functional
+    assert spec is not None  # noqa: S101 计划了才会来
+    tasks = suite_tasks(bench.plan.scenario, bench.endpoint, spec)
+    seen: Counter[Outcome] = Counter()
+    profile = Profile(Kind.SUITE, width=spec.workers)
+    for emission in bench.executor.fan_out(run_suite, tasks, profile):
+        case = emission.event
+        if emission.crash is not None:
+            case = _crashed_suite(emission.item.suite, emission.crash)
+        if case is None:
+            continue
+        seen[case.outcome] += 1
+        yield CaseFinished(case)
+        yield Progress("functional", note=case.case_id, done=seen.total())
+    if not seen:
+        return Status.ERROR, "no case ran"
+    bad = seen[Outcome.FAIL] + seen[Outcome.ERROR]
+    if bad:
+        return Status.FAIL, f"{bad} of {seen.total()} cases did not pass"
+    return Status.PASS, ""
+
+
+def _crashed_suite(suite: str, crash: Crash) -> CaseResult:
+    """套件的任务本身垮了：记成一个 ERROR 用例，不丢。"""
+    message = f"the suite's task ended early ({crash.kind}): {crash.message}"
+    return CaseResult(suite, f"{suite}/<suite>", Outcome.ERROR, 0.0, message)
+
+
+def perf(bench: Bench) -> Outcomes:
+    """逐个 cell 压测；测完即 PASS，好坏由门禁说；一个成功都没有的 cell 使它 FAIL。"""
+    spec = bench.plan.perf
+    assert spec is not None  # noqa: S101 计划了才会来
+    assert bench.crew is not None  # noqa: S101 计划了 perf 就有压测组
+    failed = 0
+    for event in drive(
+        spec,
+        bench.endpoint,
+        bench.crew,
+        provider=bench.plan.scenario.provider,
+        run_id=bench.run_id,
+        alive=bench.death,
+    ):
+        if isinstance(event, CellFinished):
+            failed += event.report.summary.succeeded == 0
+        yield event
+    if failed:
+        return Status.FAIL, f"{failed} cells have not one successful request"
+    return Status.PASS, ""
+
+
+def accuracy(bench: Bench) -> Outcomes:
+    """出题、分片并行作答、按序合并、算分；有效且达到 min_score 即 PASS。"""
+    spec = bench.plan.accuracy
+    assert spec is not None  # noqa: S101 计划了才会来
+    template, kind = prompt.template(spec)
+    items = benchmarks.find(spec.benchmark).items(spec)
+    scenario = bench.plan.scenario
+    shards = gpqa.make_shards(
+        items,
+        spec,
+        bench.endpoint,
+        template=template,
+        max_tokens_field=scenario.provider.max_tokens_field,
+        reasoning_keys=scenario.reasoning.keys,
+    )
+    answers: dict[int, Answer] = {}
+    profile = Profile(Kind.SHARD, width=len(shards), retries=SHARD_RETRIES)
+    trouble = ""
+    for emission in bench.executor.fan_out(answer_shard, shards, profile):
+        if emission.crash is not None:
+            trouble = f"shard {emission.index} ended early: {emission.crash.message}"
+        if emission.event is None:
+            continue
+        answers[emission.event.index] = emission.event
+        yield Progress("accuracy", done=len(answers), total=len(items))
+    score = aggregate.aggregate(list(answers.values()), len(items), spec, kind)
+    yield AnswersFinished(score, aggregate.answers_table(answers.values()))
+    if score.ok:
+        return Status.PASS, trouble
+    if not score.valid:
+        return Status.FAIL, trouble or f"{score.error_ratio:.0%} of the requests failed"
+    return Status.FAIL, f"score {score.score:.3f} is below min_score {score.min_score}"
+
+
+STAGES: Mapping[str, Stage] = {"functional": functional, "perf": perf, "accuracy": accuracy}
+"""阶段名 → 阶段，按次序。"""

@@ -1,0 +1,93 @@
+"""所有测试共用的夹具：作为子进程的内置服务。"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rayeval.domain.service import Endpoint
+
+READY = "listening on "
+START_LIMIT_S = 60.0
+STOP_LIMIT_S = 15.0
+
+
+class MockProcess:
+    """一个跑着的 `python -m rayeval.mock`；stderr 收在 `stderr_path`。"""
+
+    def __init__(self, flags: tuple[str, ...], stderr_path: Path) -> None:
+        self.stderr_path = stderr_path
+        argv = [sys.executable, "-m", "rayeval.mock", "--port", "0", *flags]
+        with stderr_path.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                argv, stdout=subprocess.PIPE, stderr=stderr, start_new_session=True
+            )
+        try:
+            self.root_url = self._await_ready()
+        except BaseException:
+            self.stop()
+            raise
+        self.base_url = f"{self.root_url}/v1"
+        model = flags[flags.index("--model") + 1] if "--model" in flags else "mock"
+        self.endpoint = Endpoint(base_url=self.base_url, model=model)
+
+    @property
+    def stderr(self) -> str:
+        return self.stderr_path.read_text(encoding="utf-8", errors="replace")
+
+    def stats(self) -> dict[str, Any]:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{self.root_url}/mock/stats", timeout=10) as reply:
+            return json.loads(reply.read())
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            if self.process.stdout is not None:
+                self.process.stdout.close()
+        return self.process.wait()
+
+    def _await_ready(self) -> str:
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline:
+            readable, _, _ = select.select([self.process.stdout], [], [], 0.5)
+            if readable:
+                line = self.process.stdout.readline().decode().strip()
+                if line.startswith(READY):
+                    return line.removeprefix(READY)
+                if not line:
+                    break
+        raise AssertionError(f"the embedded service did not start: {self.stderr}")
+
+
+@pytest.fixture
+def start_mock(tmp_path: Path) -> Iterator[Callable[..., MockProcess]]:
+    """`start_mock(*flags) -> MockProcess`；测试结束时都停下。"""
+    started: list[MockProcess] = []
+
+    def start(*flags: str) -> MockProcess:
+        process = MockProcess(tuple(flags), tmp_path / f"mock{len(started)}.stderr")
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.stop()

@@ -1,0 +1,177 @@
+"""两个执行者过同一套约定：次序、崩溃、邻居、嵌套、取消、背压。"""
+
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from rayeval.pipeline.executor import Executor, Kind, Profile
+from rayeval.pipeline.inline import BUFFER, InlineExecutor
+
+SCENARIO, SHARD = Profile(Kind.SCENARIO, width=3), Profile(Kind.SHARD, width=3)
+
+
+@pytest.fixture(scope="module")
+def ray_executor():
+    from rayeval_actors.executor import RayExecutor
+    from rayeval_actors.session import session
+
+    with session("local"):
+        yield RayExecutor()
+
+
+@pytest.fixture(params=["inline", pytest.param("ray", marks=pytest.mark.cluster)])
+def executor(request) -> Executor:
+    return (
+        InlineExecutor() if request.param == "inline" else request.getfixturevalue("ray_executor")
+    )
+
+
+@pytest.fixture
+def on_ray(executor) -> Executor:
+    if isinstance(executor, InlineExecutor):
+        pytest.skip("inline shares the process: it cannot survive the death of its worker")
+    return executor
+
+
+def count(item: int):
+    for n in range(item):
+        yield (item, n)
+
+
+def count_then(item: str):
+    yield "one"
+    yield "two"
+    if item == "raise":
+        raise ValueError("by design")
+    if item == "exit":
+        os._exit(3)
+    if item == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield "three"
+
+
+def by_item(emissions):
+    result = {}
+    for emission in emissions:
+        result.setdefault(emission.item, []).append(emission)
+    return result
+
+
+@pytest.mark.parametrize("profile", [SCENARIO, SHARD], ids=["scenario", "shard"])
+def test_events_of_an_item_keep_their_order_and_end_once(executor, profile):
+    said = by_item(executor.fan_out(count, [3, 0, 5], profile))
+    for item, emissions in said.items():
+        assert [e.event for e in emissions[:-1]] == [(item, n) for n in range(item)]
+        assert emissions[-1].ended
+    assert sorted(said) == [0, 3, 5]
+
+
+def test_nothing_to_do_ends_at_once(executor):
+    assert list(executor.fan_out(count, [], SHARD)) == []
+
+
+def test_exception_is_the_crash_of_one_item_and_neighbours_go_on(executor):
+    said = by_item(executor.fan_out(count_then, ["fine", "raise", "well"], SHARD))
+    *events, last = said["raise"]
+    assert [e.event for e in events] == ["one", "two"]
+    assert last.crash is not None
+    assert last.crash.kind == "exception"
+    assert "by design" in last.crash.message
+    assert [e.event for e in said["fine"]] == ["one", "two", "three", None]
+    assert said["well"][-1].ended
+
+
+@pytest.mark.parametrize("death", ["exit", "kill"])
+def test_death_of_a_worker_loses_nothing_delivered_and_neighbours_go_on(on_ray, death):
+    said = by_item(on_ray.fan_out(count_then, ["fine", death], SCENARIO))
+    *events, last = said[death]
+    assert [e.event for e in events] == ["one", "two"]
+    assert last.crash is not None
+    assert last.crash.kind == "worker_died"
+    assert said["fine"][-1].ended
+
+
+def die_once(item: str):
+    marker = Path(item)
+    yield "begun"
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield "finished"
+
+
+def test_measurement_is_never_silently_retried(on_ray, tmp_path):
+    [*_, last] = on_ray.fan_out(die_once, [str(tmp_path / "m")], SCENARIO)
+    assert last.crash is not None
+
+
+def test_idempotent_work_is_run_again_when_its_worker_dies(on_ray, tmp_path):
+    profile = Profile(Kind.SHARD, width=2, retries=1)
+    emissions = list(on_ray.fan_out(die_once, [str(tmp_path / "s")], profile))
+    assert [e.event for e in emissions] == ["begun", "begun", "finished", None]
+
+
+def nest(item: int, executor: Executor):
+    for emission in executor.fan_out(count, [item, item + 1], SHARD):
+        if emission.event is not None:
+            yield emission.event
+
+
+def test_work_can_fan_out_further_from_within(executor):
+    said = by_item(executor.fan_out(partial(nest, executor=executor), [2], SCENARIO))
+    assert sorted(e.event for e in said[2][:-1]) == [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]
+
+
+def patient(folder: str):
+    path = Path(folder)
+    (path / f"started-{os.getpid()}-{time.monotonic_ns()}").touch()
+    try:
+        for n in range(10_000):
+            yield n
+            time.sleep(0.02)
+    finally:
+        (path / f"cleaned-{time.monotonic_ns()}").touch()
+
+
+def test_closing_early_cancels_and_waits_until_everything_cleaned_up(executor, tmp_path):
+    emissions = executor.fan_out(patient, [str(tmp_path)], SHARD)
+    assert next(emissions).event == 0
+    emissions.close()
+    assert len(list(tmp_path.glob("cleaned-*"))) == len(list(tmp_path.glob("started-*"))) == 1
+
+
+def eager(item: str):
+    log = Path(item)
+    for n in range(200):
+        with log.open("a") as file:
+            file.write("x")
+        yield n
+
+
+def test_producer_does_not_run_far_ahead_of_its_reader(executor, tmp_path):
+    log = tmp_path / "produced"
+    emissions = executor.fan_out(eager, [str(log)], SHARD)
+    assert next(emissions).event == 0
+    deadline = time.monotonic() + 1.0
+    while time.monotonic() < deadline:  # 给生产者机会超前；它应当停在缓冲上
+        time.sleep(0.05)
+    produced = log.stat().st_size
+    emissions.close()
+    assert produced <= 2 * BUFFER + 4
+
+
+def test_width_limits_how_many_run_at_once(executor, tmp_path):
+    profile = Profile(Kind.SHARD, width=2)
+    items = [str(tmp_path / str(n)) for n in range(5)]
+    for item in items:
+        Path(item).mkdir()
+    emissions = executor.fan_out(patient, items, profile)
+    for _ in range(20):
+        next(emissions)
+    started = len(list(tmp_path.glob("*/started-*")))
+    emissions.close()
+    assert started == 2
