@@ -23,7 +23,7 @@ from rayeval import config
 from rayeval.domain.report import RunReport
 from rayeval.domain.run import RunSpec
 from rayeval.domain.verdict import GateSpec, Verdict
-from rayeval.errors import InfrastructureError, UsageError
+from rayeval.errors import CancelledRun, InfrastructureError, UsageError
 from rayeval.export import markdown, report_json, terminal
 from rayeval.export.files import Artifacts
 from rayeval.gate.baseline import find_baseline
@@ -75,7 +75,7 @@ def main_job(options: RunOptions, console: Console) -> int:
         report = run(spec, executor, artifacts, provenance, view.watch, parallel=options.parallel)
     verdict = conclude(report, spec, artifacts)
     show(report, verdict, console, options, artifacts)
-    return verdict.exit_code
+    return CancelledRun.exit_code if report.interrupted else verdict.exit_code
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def show(
         console.file.write(json.dumps(body) + "\n")
         return
     for renderable in terminal.summary(report, verdict):
-        console.print(renderable, highlight=False, soft_wrap=not console.is_terminal)
+        console.print(renderable, highlight=False)
     console.print(f"artifacts: {where.parent}", highlight=False, soft_wrap=True)
 
 
@@ -214,5 +214,5 @@ def judge_stored(
         console.file.write(json.dumps(body | {"findings": findings}, default=str) + "\n")
     else:
         for renderable in terminal.summary(report, verdict):
-            console.print(renderable, highlight=False, soft_wrap=not console.is_terminal)
+            console.print(renderable, highlight=False)
     return verdict.exit_code

@@ -12,17 +12,21 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 import rayeval
 from rayeval.errors import CancelledRun, RayevalError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 PURPOSE = "Regression runs for LLM inference services: launch, check, load, score, gate."
 EXIT_CODES = (
     "Exit codes: 0 pass, 1 gate failed, 2 usage or configuration, 3 infrastructure, 4 inconclusive."
 )
+PIPE_WIDTH = 160
 cli = typer.Typer(
     name="rayeval",
     help=PURPOSE,
@@ -92,8 +96,6 @@ def run(
 
     def job() -> int:
         """启动、测量、收场、判定。"""
-        from rich.console import Console
-
         from rayeval.app import RunOptions, main_job
 
         options = RunOptions(
@@ -110,7 +112,7 @@ def run(
             as_json=as_json,
         )
         _catch_signals()
-        return main_job(options, Console())
+        return main_job(options, _console())
 
     _exit(job, debug=debug)
 
@@ -172,7 +174,6 @@ def _print_plan(rows: list, *, as_json: bool) -> None:  # type: ignore[type-arg]
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(row) for row in rows], indent=1))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -185,8 +186,7 @@ def _print_plan(rows: list, *, as_json: bool) -> None:  # type: ignore[type-arg]
         table.add_row(
             row.scenario, row.mode, stages, str(len(row.suites)), cells, requests, questions
         )
-    console = Console()
-    console.print(table, soft_wrap=not console.is_terminal)
+    _console().print(table)
 
 
 @cli.command(help="Write the JSON Schemas and the generated reference into the configuration.")
@@ -231,11 +231,9 @@ def gate(
 
     def job() -> int:
         """读、判、说。"""
-        from rich.console import Console
-
         from rayeval.app import judge_stored
 
-        return judge_stored(stored, baseline, config, Console(), as_json=as_json)
+        return judge_stored(stored, baseline, config, _console(), as_json=as_json)
 
     _exit(job, debug=debug)
 
@@ -253,6 +251,13 @@ def mock(context: typer.Context) -> None:
     from rayeval.mock.__main__ import main as serve
 
     raise typer.Exit(serve(context.args))
+
+
+def _console() -> Console:
+    """真终端用它的宽度；管道与日志里没有宽度，给足，免得截断。"""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
 
 
 def main() -> None:

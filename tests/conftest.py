@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from rayeval.domain.service import Endpoint
 
@@ -41,7 +42,8 @@ class MockProcess:
             raise
         self.base_url = f"{self.root_url}/v1"
         model = flags[flags.index("--model") + 1] if "--model" in flags else "mock"
-        self.endpoint = Endpoint(base_url=self.base_url, model=model)
+        key = SecretStr(flags[flags.index("--api-key") + 1]) if "--api-key" in flags else None
+        self.endpoint = Endpoint(base_url=self.base_url, model=model, api_key=key)
 
     @property
     def stderr(self) -> str:

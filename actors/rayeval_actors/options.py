@@ -36,7 +36,11 @@ LOAD_ACTOR: Mapping[str, Any] = {
 def task_options(kind: Kind, resources: Mapping[str, float]) -> dict[str, Any]:
     """一件活的 Ray 选项；`resources` 里的 num_gpus 单列，其余是自定义资源。"""
     custom = {name: amount for name, amount in resources.items() if name != "num_gpus" and amount}
-    options = {**TASKS[kind], "num_gpus": resources.get("num_gpus", 0.0)}
+    options = {
+        **TASKS[kind],
+        "name": f"rayeval.{kind.value}",  # 也是进程的标题，ps 里认得出
+        "num_gpus": resources.get("num_gpus", 0.0),
+    }
     if custom:
         options["resources"] = custom
     return options

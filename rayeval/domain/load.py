@@ -145,8 +145,8 @@ class Cell:
 class Share:
     """一个压测者在一个 cell 的一个 epoch 里的份额：它造请求、连接、计时所需的全部。
 
-    它发出全局序号 ≡ worker (mod workers) 的那些请求；序号 < warmup 的是预热，
-    其后 `cell.num_requests` 个是测量。各份加起来恰为整体，不多不少。
+    预热与测量各自从 0 编号；各份的序号合起来恰为整体，不重不漏。测量请求按许可分：
+    序号落在第几个峰值许可上，就归那个许可的主人，许可多的多做，大家同时做完。
     `prompt_words` 是校准过的提示词词数；None 为没有校准，按一词一 token 算。
     """
 
@@ -168,9 +168,14 @@ class Share:
         """这一份的预热请求序号。"""
         return range(self.schedule.worker, self.spec.warmup, self.schedule.workers)
 
-    def measured_indices(self) -> range:
+    def measured_indices(self) -> tuple[int, ...]:
         """这一份的测量请求序号，从 0 起。"""
-        return range(self.schedule.worker, self.cell.num_requests, self.schedule.workers)
+        peak, workers = max(1, self.schedule.whole.peak), self.schedule.workers
+        return tuple(
+            index
+            for index in range(self.cell.num_requests)
+            if index % peak % workers == self.schedule.worker
+        )
 
 
 @dataclass(frozen=True, slots=True)

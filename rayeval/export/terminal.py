@@ -31,11 +31,10 @@ MAX_FAILURES = 20
 
 
 def summary(report: RunReport, verdict: Verdict) -> Iterator[RenderableType]:
-    """依次：阶段表、没过的用例、性能表、准确率、发现、一句裁决。"""
+    """依次：阶段表、没过的用例、性能表、准确率、发现、一句裁决；空行隔开各段。"""
     yield _stages(report)
     yield from _failures(report)
-    if any(scenario.cells for scenario in report.scenarios):
-        yield _cells(report)
+    yield from (_cells(scenario) for scenario in report.scenarios if scenario.cells)
     yield from _scores(report)
     yield from _reasons(report)
     yield from (_finding(finding) for finding in verdict.findings if _worth_saying(finding))
@@ -54,14 +53,15 @@ def headline(verdict: Verdict) -> Text:
 
 def _stages(report: RunReport) -> Table:
     """场景 × 阶段。"""
-    table = Table(title=f"run {report.run_id} ({report.run_type})", title_justify="left")
+    title = f"run {report.run_id} ({report.run_type})"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     names = [
         name
         for name in ("launch", "ready", "functional", "perf", "accuracy", "teardown")
         if any(name in scenario.planned for scenario in report.scenarios)
     ]
     for header in ("scenario", *names):
-        table.add_column(header)
+        table.add_column(header, no_wrap=header == "scenario")
     for scenario in report.scenarios:
         table.add_row(Text(scenario.scenario), *(_stage(scenario, name) for name in names))
     return table
@@ -76,7 +76,7 @@ def _stage(scenario: ScenarioReport, name: str) -> Text:
     if name == "functional" and scenario.cases:
         text.append(f" {scenario.count(Outcome.PASS)}/{len(scenario.cases)}", "default")
     if result.seconds:
-        text.append(f" {result.seconds:.1f} s", "dim")
+        text.append(f" {result.seconds:.1f}s", "dim")
     return text
 
 
@@ -95,38 +95,34 @@ def _failures(report: RunReport) -> Iterator[Text]:
         yield Text(f"… and {len(bad) - MAX_FAILURES} more in results.json")
 
 
-def _cells(report: RunReport) -> Table:
-    """性能：一行一个 cell；延迟以毫秒显示，未定义为 -。"""
-    table = Table(title="performance", title_justify="left")
-    columns = ("scenario", "in", "out", "conc", "n", "fail %", "QPS", "tok/s")
-    times = ("TTFT avg ms", "TTFT P99", "TPOT avg", "E2E avg", "E2E P99", "certificate")
-    for header in (*columns, *times):
-        table.add_column(
-            header, justify="left" if header in {"scenario", "certificate"} else "right"
-        )
-    for scenario in report.scenarios:
-        for cell in scenario.cells:
-            table.add_row(*_cell(scenario.scenario, cell))
+def _cells(scenario: ScenarioReport) -> Table:
+    """一个场景的性能：一行一个 cell；延迟以毫秒显示，未定义为 -。"""
+    table = Table(
+        title=f"{scenario.scenario}: latency in ms", title_justify="left", box=None, pad_edge=False
+    )
+    times = ("TTFT avg", "P99", "TPOT avg", "E2E avg", "P99")
+    for header in ("cell", "n", "fail %", "QPS", "tok/s", *times, "certificate"):
+        words = header in {"cell", "certificate"}
+        table.add_column(header, justify="left" if words else "right", no_wrap=header == "cell")
+    for cell in scenario.cells:
+        table.add_row(*_cell(cell))
     return table
 
 
-def _cell(name: str, cell: CellReport) -> tuple[Text, ...]:
+def _cell(cell: CellReport) -> tuple[Text, ...]:
     """一个 cell 的一行。"""
     s = cell.summary
     ttft, tpot, e2e = (s.stats.get(key, Stats()) for key in ("ttft", "tpot", "e2e"))
     certificate = cell.certificate
     seal = Text("ok", "green") if certificate.ok else Text("; ".join(certificate.reasons), "yellow")
     numbers = (
-        str(s.input_length),
-        str(s.output_length),
-        str(s.concurrency),
         str(s.issued),
         f"{s.fail_ratio * 100:.1f}",
         f"{s.qps:.2f}",
         f"{s.output_throughput:.1f}",
         *(_ms(value) for value in (ttft.avg, ttft.p99, tpot.avg, e2e.avg, e2e.p99)),
     )
-    return (Text(name), *map(Text, numbers), seal)
+    return (Text(s.id), *map(Text, numbers), seal)
 
 
 def _scores(report: RunReport) -> Iterator[Text]:

@@ -21,7 +21,7 @@ class SuiteContext:
     """一个套件进程的上下文；含密钥明文，只经匿名的文件描述符交接，绝不打印。"""
 
     suite: str
-    scenario: Scenario
+    scenario: Scenario = field(repr=False)
     endpoint: Endpoint = field(repr=False)
     spec: FunctionalSpec
 

@@ -35,5 +35,5 @@ def request_params(name: str, value: object) -> dict[str, Any]:
 
 
 def case_name(name: str, value: object) -> str:
-    """用例名里的参数：`temperature=0.6`；字符串写成 ASCII。"""
-    return f"{name}={value!a}" if isinstance(value, str) else f"{name}={value}"
+    """用例名里的参数：`temperature:0.6`；全是 ASCII，且都是 pytest -k 认得的字符。"""
+    return f"{name}:{ascii(value)[1:-1] if isinstance(value, str) else value}"

@@ -112,12 +112,11 @@ class SuiteProcess:
         return self._output.read().decode("utf-8", "replace").strip()
 
     def kill(self) -> None:
-        """请它停（让 fixture 收尾），不听就杀掉整个进程组；已退出则什么也不做。"""
-        if self.ended:
-            return
-        self._signal(signal.SIGINT)
+        """请它停（让 fixture 收尾），不听就杀；总是把整个进程组扫干净，用例留下的孙进程也在内。"""
         try:
-            self._process.wait(_INTERRUPT_S)
+            if not self.ended:
+                self._signal(signal.SIGINT)
+                self._process.wait(_INTERRUPT_S)
         except subprocess.TimeoutExpired:
             pass
         finally:

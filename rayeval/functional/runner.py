@@ -114,6 +114,8 @@ class _Watch:
         shown = f"\nits last output:\n{tail}" if tail else ""
         if self.running is not None:
             yield _trouble(self.suite, self.running, died + shown, time.monotonic() - self.since)
+        elif not self.finished and not self.stopped:
+            self.waiting.clear()  # 一个也没开始（如 -k 写错）：只怪套件自身，不逐个记
         why = "; ".join(self.stopped) or died
         for case_id in self.waiting:
             yield _trouble(self.suite, case_id, f"not run: {why}")

@@ -17,6 +17,9 @@ TOLERANCE = 1e-9
 ENOUGH_FOR_P99 = 100
 """少于这么多样本的 P99 近于最大值，发现里会注明。"""
 
+TOLD_ONLY = frozenset({"engine_version"})
+"""指纹里只说不比的：升级引擎版本正是人们要比的事。"""
+
 _MISSING = {"ignore": Level.INFO, "warn": Level.WARN, "fail": Level.FAIL}
 
 
@@ -194,7 +197,8 @@ def _identity(report: ScenarioReport) -> dict[str, str]:
         "quant": report.quant,
         "backend": report.backend,
     }
-    return own | {f"fingerprint.{key}": value for key, value in report.fingerprint.items()}
+    compared = {k: v for k, v in report.fingerprint.items() if k not in TOLD_ONLY}
+    return own | {f"fingerprint.{key}": value for key, value in compared.items()}
 
 
 def _load(cell: CellSummary) -> dict[str, str]:

@@ -19,6 +19,7 @@ NO_HINT = object()
 _SHALLOW, _DEEPEST = 6, 40
 _OFTEN, _SELDOM = 0.7, 0.15
 _UNSUPPORTED = ("not", "if", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems")
+_MALFORMED = (TypeError, ValueError, LookupError, AttributeError)
 _TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 
 
@@ -55,8 +56,11 @@ class SchemaWriter:
         self._hint = hint
 
     def value(self) -> Any:
-        """满足根 Schema 的一个值。"""
-        return self._write(self._root, "", 0)
+        """满足根 Schema 的一个值；关键字的写法不对也抛 Refused。"""
+        try:
+            return self._write(self._root, "", 0)
+        except _MALFORMED as error:
+            raise Refused(f"JSON Schema is malformed: {error}", param="response_format") from None
 
     def _write(self, schema: Any, name: str, depth: int) -> Any:
         """满足一个子 Schema 的值。"""
@@ -100,7 +104,9 @@ class SchemaWriter:
 
     def _branch(self, branches: list[Any], depth: int) -> Json:
         """选一支；深处选不再引用的，免得没完没了。"""
-        usable = [b for b in branches if isinstance(b, dict)] or [{}]
+        usable = [{} if b is True else b for b in branches if isinstance(b, dict) or b is True]
+        if not isinstance(branches, list) or not usable:
+            raise Refused("JSON Schema: no branch allows a value", param="response_format")
         flat = [b for b in usable if "$ref" not in b and "properties" not in b]
         return self._rng.choice(flat if depth > _SHALLOW and flat else usable)
 

@@ -160,6 +160,9 @@ class Connection(asyncio.Protocol):
             self._queue.clear()
             self.outlet.close()
             return
+        if self._queue:
+            # 排队的时间是客户端自找的，节拍从轮到它算起
+            self._queue[0].arrived = time.perf_counter_ns()
         self._pump()
 
     def on_message_begin(self) -> None:

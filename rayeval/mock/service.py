@@ -177,11 +177,11 @@ class Service:
         self._ok(exchange, {"prompt": tokenizer.decode(tokens)})
 
     def _chat(self, exchange: Exchange) -> None:
-        """/v1/chat/completions。"""
+        """对话的生成：/v1/chat/completions。"""
         self._generate(exchange, self._intake.chat)
 
     def _text(self, exchange: Exchange) -> None:
-        """/v1/completions。"""
+        """续写的生成：/v1/completions。"""
         self._generate(exchange, self._intake.text)
 
     def _generate(self, exchange: Exchange, read: Callable[[dict[str, Any]], Call]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rayeval.mock.call import Call, Tool
 from rayeval.mock.dice import shuffler
+from rayeval.mock.refusal import Refused
 from rayeval.mock.schema import NO_HINT, SchemaWriter, dump
 
 _CITIES = (
@@ -82,7 +83,11 @@ def _made(tool: Tool, request: str, key: int, *, many: bool) -> list[Invocation]
     for place in rounds:
         clues = _Clues(request, place)
         writer = SchemaWriter(tool.parameters, shuffler(key, tool.name, place), clues.hint)
-        made.append(Invocation(tool.name, dump(writer.value())))
+        try:
+            made.append(Invocation(tool.name, dump(writer.value())))
+        except Refused as refused:
+            message = f"parameters of tool {tool.name!r}: {refused.message}"
+            raise Refused(message, param="tools") from None
     return made
 
 

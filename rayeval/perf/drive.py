@@ -142,9 +142,12 @@ class _Stage:
         return hauls, lost
 
     def _shares(self, cell: Cell, epoch: int) -> list[Share]:
-        """把一个 epoch 切给压测者；许可轮不到的压测者不参加。"""
+        """把一个 epoch 切给压测者；开头轮不到许可的压测者不参加。
+
+        请求是事先分好的：晚上场的做得晚，先做完的又帮不上，尾巴上的在途就会少于许可。
+        """
         schedule = self._spec.schedule(cell.concurrency)
-        workers = max(1, min(self._crew.size, schedule.peak))
+        workers = max(1, min(self._crew.size, schedule.permits_at(0.0)))
         return [
             Share(
                 endpoint=self._endpoint,

@@ -15,10 +15,10 @@ from rayeval.perf.pace import Pace
 from rayeval.perf.rows import Rows
 from rayeval.perf.wire import Connection, Pool
 
-_READS_A_STEP = 128
-"""每一口解读的读数：约半毫秒，之后先让循环去收字节。"""
-_BACKLOG = 64
-"""攒着未解读的请求上限；再多就一口气解读到此数，内存有界。"""
+_READS_A_STEP = 32
+"""每一口解读的读数：约四分之一毫秒，之后先让循环去收字节。"""
+_BACKLOG = 200_000
+"""攒着未解读的读数上限（约 64 MB）；再多就一口气解读到此数，内存有界。"""
 
 
 class Stint:
@@ -39,7 +39,7 @@ class Stint:
         self._tasks: set[asyncio.Task[None]] = set()
         self._backlog: deque[Exchange] = deque()
         self._digest: Iterator[None] | None = None
-        self._issued = self._done = self._failed = self._tokens = 0
+        self._issued = self._done = self._failed = self._tokens = self._unread = 0
         self._timer: asyncio.TimerHandle | None = None
         self._pumping = self._cancelled = False
         self._finished = asyncio.Event()
@@ -181,6 +181,7 @@ class Stint:
         self._live.pop(exchange, None)
         self.pace.end(perf_counter())
         self._backlog.append(exchange)
+        self._unread += len(exchange.reads)
         self._pump()
         if self._digest is None:
             self._digest = self._digesting()
@@ -190,7 +191,7 @@ class Stint:
         """解读一口，然后让循环先去收字节；积压太多时多嚼几口。"""
         assert self._digest is not None  # noqa: S101 排了队才会来
         for _ in self._digest:
-            if len(self._backlog) <= _BACKLOG:
+            if self._unread <= _BACKLOG:
                 self._loop.call_soon(self._chew)
                 return
         self._digest = None
@@ -209,7 +210,7 @@ class Stint:
                     yield
                     budget = _READS_A_STEP
             self._record(exchange, reading)
-            budget -= 8  # 成行也要时间
+            budget -= 4  # 成行也要时间
             if budget <= 0:
                 yield
                 budget = _READS_A_STEP
@@ -219,6 +220,7 @@ class Stint:
         assert exchange.ending is not None  # noqa: S101 结束了才会来
         meaning = reading.finish(exchange.ending, exchange.end_s, exchange.detail)
         self.rows.add(exchange, meaning)
+        self._unread -= len(exchange.reads)
         exchange.reads.clear()
         exchange.payload = b""
         self._done += 1

@@ -9,13 +9,22 @@ import hashlib
 import json
 import os
 import platform
+import re
 
 from rayeval.domain.run import ScenarioPlan
 from rayeval.domain.service import LocalService
 
+_SECRET = re.compile("key|token|secret|passw|credential", re.IGNORECASE)
 
-def fingerprint(plan: ScenarioPlan, engine: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    """合成身份，按键排序；`engine` 是服务自报的部分。只含摘要，不含密钥与环境变量的值。"""
+
+def fingerprint(
+    plan: ScenarioPlan, engine: dict[str, str], config_dir: str
+) -> tuple[tuple[str, str], ...]:
+    """合成身份，按键排序；`engine` 是服务自报的部分。
+
+    配置目录放在哪里不算身份（CI 的工作区各不相同）；名字像密钥的环境变量只算名字，
+    短摘要经不起猜。
+    """
     resources = plan.scenario.resources
     asked = {"gpu": resources.num_gpus, **resources.custom}
     accelerators = ", ".join(f"{n:g}×{name}" for name, n in sorted(asked.items()) if n)
@@ -23,7 +32,7 @@ def fingerprint(plan: ScenarioPlan, engine: dict[str, str]) -> tuple[tuple[str, 
         **engine,
         "hardware": f"{platform.machine()}, {os.cpu_count()} CPUs"
         + (f", {accelerators}" if accelerators else ""),
-        "flags": _digest(_flags(plan)),
+        "flags": _digest(_flags(plan), config_dir),
     }
     return tuple(sorted(identity.items()))
 
@@ -32,11 +41,13 @@ def _flags(plan: ScenarioPlan) -> object:
     """启动服务的参数：本地服务是命令与环境变量，其余是服务的描述本身。"""
     service = plan.scenario.service
     if isinstance(service, LocalService):
-        return [service.command, sorted(service.env.items())]
+        env = {k: "" if _SECRET.search(k) else v for k, v in service.env.items()}
+        return [service.command, sorted(env.items())]
     return service.model_dump(mode="json")
 
 
-def _digest(value: object) -> str:
-    """任意 JSON 值的短摘要。"""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+def _digest(value: object, config_dir: str) -> str:
+    """任意 JSON 值的短摘要，其中的配置目录换成占位。"""
+    folder = json.dumps(config_dir, ensure_ascii=False)[1:-1]
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False).replace(folder, "{config_dir}")
     return hashlib.sha256(text.encode()).hexdigest()[:12]

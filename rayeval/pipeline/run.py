@@ -74,7 +74,7 @@ def _emissions(
     spec: RunSpec, executor: Executor, parallel: int
 ) -> Generator[Emission[ScenarioTask, Event], None, None]:
     """把场景散出去。"""
-    tasks = [ScenarioTask(plan, spec.run_id) for plan in spec.plans]
+    tasks = [ScenarioTask(plan, spec.run_id, spec.config_dir) for plan in spec.plans]
     profile = Profile(Kind.SCENARIO, width=max(1, parallel), resources=resources)
     yield from executor.fan_out(partial(run_scenario, executor=executor), tasks, profile)
 

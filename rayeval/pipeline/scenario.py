@@ -25,10 +25,11 @@ LOG_INTERVAL_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ScenarioTask:
-    """送往某个节点的一件活：一个场景的计划与本次运行的名字。"""
+    """送往某个节点的一件活：一个场景的计划、本次运行的名字、配置所在。"""
 
     plan: ScenarioPlan
     run_id: str
+    config_dir: str
 
 
 def resources(task: ScenarioTask) -> Mapping[str, float]:
@@ -48,7 +49,7 @@ def run_scenario(task: ScenarioTask, executor: Executor) -> Iterator[Event]:
         course = _Course()
         context = LaunchContext(task.run_id, executor.host())
         yield from course.walk("launch", lambda: _launch(stack, plan, context, course))
-        yield from course.walk("ready", lambda: _ready(plan, course.service))
+        yield from course.walk("ready", lambda: _ready(task, course.service))
         for name in plan.planned:
             if name in STAGES:
                 yield from course.walk(
@@ -85,8 +86,9 @@ def _launch(
     return Status.PASS, ""
 
 
-def _ready(plan: ScenarioPlan, service: Running) -> Outcomes:
+def _ready(task: ScenarioTask, service: Running) -> Outcomes:
     """攀完就绪阶梯；就绪事件补上硬件与参数的身份。"""
+    plan = task.plan
     spec = plan.scenario.service
     for event in await_ready(
         service,
@@ -95,7 +97,8 @@ def _ready(plan: ScenarioPlan, service: Running) -> Outcomes:
         max_tokens_field=plan.scenario.provider.max_tokens_field,
     ):
         if isinstance(event, ServiceReady):
-            yield replace(event, fingerprint=fingerprint(plan, dict(event.fingerprint)))
+            identity = fingerprint(plan, dict(event.fingerprint), task.config_dir)
+            yield replace(event, fingerprint=identity)
         else:
             yield event
     return Status.PASS, ""

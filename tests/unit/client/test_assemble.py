@@ -124,7 +124,17 @@ def test_odd_choices_never_raise(choice):
         assert not result.first.content
 
 
-FIELDS = "choices delta message tool_calls function index usage logprobs content".split()
+FIELDS = [
+    "choices",
+    "delta",
+    "message",
+    "tool_calls",
+    "function",
+    "index",
+    "usage",
+    "logprobs",
+    "content",
+]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3)

@@ -118,6 +118,11 @@ def test_chinese_keys_get_chinese_words():
         {"type": "array", "items": {"enum": [1]}, "minItems": 2, "uniqueItems": True},
         {"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#"}}},
         {"type": "number", "multipleOf": 0},
+        {"type": "number", "minimum": "five"},
+        {"properties": ["a"], "required": ["a"]},
+        {"enum": 5},
+        {"anyOf": {"a": 1}},
+        {"type": "array", "minItems": "two"},
     ],
     ids=lambda schema: json.dumps(schema)[:40],
 )

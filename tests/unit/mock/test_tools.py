@@ -6,6 +6,7 @@ import pytest
 from jsonschema import validate
 
 from rayeval.mock.params import Intake
+from rayeval.mock.refusal import Refused
 from rayeval.mock.settings import Settings
 from rayeval.mock.tools import invocations
 
@@ -85,6 +86,13 @@ def test_a_named_tool_is_called_and_no_other():
     assert [n for n, _ in called("weather in Paris", [WEATHER, CALC], tool_choice=choice)] == [
         "calculate"
     ]
+
+
+def test_parameters_that_are_no_schema_are_refused_as_tools():
+    broken = tool("broken", x={"type": "nothing"})
+    with pytest.raises(Refused) as refused:
+        called("hello", [broken], tool_choice="required")
+    assert refused.value.param == "tools"
 
 
 def test_after_a_tool_result_auto_calls_nothing():

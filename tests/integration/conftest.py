@@ -1,0 +1,165 @@
+"""端到端测试的配置目录：几个小场景，都跑在内置服务上。"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+SAMPLE = Path(__file__).parents[2] / "configs" / "demo" / "science_sample.csv"
+MOCK = ["{python}", "-m", "rayeval.mock", "--host", "{host}", "--port", "{port}"]
+MOCK += ["--model", "tiny", "--itl-ms", "1", "--ttft-ms", "5", "--answer-key", str(SAMPLE)]
+LIGHT = {
+    "concurrency": [1, 2],
+    "input_length": [32],
+    "output_length": [8],
+    "requests_per_stream": 4,
+    "warmup": 1,
+    "control_method": "queue",
+    "workers": 2,
+}
+
+
+def scenario(name: str, **changes: Any) -> dict[str, Any]:
+    made = {
+        "id": name,
+        "mode": "local",
+        "model": "tiny",
+        "served_model_name": "tiny",
+        "provider": "here",
+        "service": {"command": MOCK, "startup_timeout_s": 30},
+    }
+    return made | changes
+
+
+def write_config(folder: Path, *scenarios: dict[str, Any], perf: Any = None, **matrix: Any) -> Path:
+    files = {
+        "matrix.yaml": matrix,
+        "providers.yaml": {"providers": [{"id": "here"}]},
+        "tests/functional/default.yaml": {"suites": ["chat_core", "completions_core"]},
+        "tests/perf/pr.yaml": perf or LIGHT,
+        "tests/perf/daily.yaml": perf or LIGHT,
+        "tests/accuracy/pr.yaml": {
+            "dataset": str(SAMPLE),
+            "dataset_name": "science_sample",
+            "num_examples": 4,
+            "debug": True,
+        },
+    }
+    files["tests/accuracy/daily.yaml"] = files["tests/accuracy/pr.yaml"]
+    for made in scenarios:
+        files[f"scenarios/{made['id']}.yaml"] = made
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    return folder
+
+
+@dataclass
+class Done:
+    """一次 `rayeval run` 的结果。"""
+
+    code: int
+    out: str
+    err: str
+    artifacts: Path
+
+    @property
+    def folder(self) -> Path:
+        [folder] = (self.artifacts / "runs").iterdir()
+        return folder
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return json.loads((self.folder / "report.json").read_text(encoding="utf-8"))
+
+    def scenario(self, name: str) -> dict[str, Any]:
+        return next(s for s in self.report["scenarios"] if s["scenario"] == name)
+
+    def stages(self, name: str) -> dict[str, str]:
+        return {stage["stage"]: stage["status"] for stage in self.scenario(name)["stages"]}
+
+
+class Runner:
+    """起一个 `rayeval run` 进程，等它结束。"""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.tmp_path = tmp_path
+        self.artifacts = tmp_path / "artifacts"
+
+    def start(self, config: Path, *flags: str) -> subprocess.Popen[str]:
+        argv = [sys.executable, "-m", "rayeval.cli", "run", "--config", str(config)]
+        argv += ["--artifacts", str(self.artifacts), *flags]
+        return subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.tmp_path
+        )
+
+    def finish(self, process: subprocess.Popen[str], limit_s: float = 180.0) -> Done:
+        try:
+            out, err = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(f"did not end:\n{out}\n{err}") from None
+        return Done(process.returncode, out, err, self.artifacts)
+
+    def __call__(self, config: Path, *flags: str) -> Done:
+        return self.finish(self.start(config, *flags))
+
+    def await_event(self, process: subprocess.Popen[str], text: str, limit_s: float = 90) -> None:
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline and process.poll() is None:
+            for path in self.artifacts.glob("runs/*/events.jsonl"):
+                if text in path.read_text(encoding="utf-8"):
+                    return
+            time.sleep(0.05)
+        process.kill()
+        raise AssertionError(f"never saw {text!r}:\n{process.communicate()}")
+
+
+@pytest.fixture
+def rayeval_run(tmp_path: Path) -> Runner:
+    return Runner(tmp_path)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Callable[..., Path]:
+    return lambda *scenarios, **rest: write_config(tmp_path / "configs", *scenarios, **rest)
+
+
+@pytest.fixture
+def make_scenario() -> Callable[..., dict[str, Any]]:
+    return scenario
+
+
+def processes_of(run_id: str) -> list[int]:
+    """环境里带着这个 run_id 的进程。"""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
+            try:
+                environment = (folder / "environ").read_bytes()
+            except OSError:
+                continue
+            if f"RAYEVAL_RUN_ID={run_id}".encode() in environment:
+                found.append(int(folder.name))
+    return found
+
+
+@pytest.fixture
+def service_processes() -> Callable[[str], list[int]]:
+    return processes_of
+
+
+INTERRUPT = signal.SIGINT
