@@ -84,11 +84,12 @@ def _executor(address: str, ship: str) -> Iterator[Executor]:
     if address == "inline":
         yield InlineExecutor()
         return
-    from rayeval_actors.executor import RayExecutor
-    from rayeval_actors.preflight import check_nodes
     from rayeval_actors.session import session
 
-    with session(address, ship=ship):
+    with session(address, ship=ship):  # 会话先设好环境变量；此后才能导入 ray
+        from rayeval_actors.executor import RayExecutor
+        from rayeval_actors.preflight import check_nodes
+
         if address != "local":
             check_nodes()
         yield RayExecutor()

@@ -20,6 +20,8 @@ from pydantic import SecretStr
 
 from rayeval.domain.service import Endpoint
 
+pytest_plugins = ["tests.rig"]
+
 READY = "listening on "
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from rayeval.errors import ClusterError
+from rayeval.errors import ClusterError, UsageError
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # 不向外发统计
@@ -21,14 +22,21 @@ _ENVIRONMENT = {
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """内嵌的 Ray 只听回环：这个开关让它以 127.0.0.1 为本机地址（Ray 在 macOS 上的默认）。"""
 SHIPS = ("installed", "source")
+KNOCK_S = 5.0
 
 
 @contextmanager
 def session(address: str, *, ship: str = "installed") -> Iterator[None]:
     """连上（或内嵌）一个 Ray；离开时断开。连不上抛 ClusterError，说清地址与修法。"""
-    embedded = address == "local"
-    for name, value in {**_ENVIRONMENT, **(_LOOPBACK if embedded else {})}.items():
+    if ship not in SHIPS:
+        message = f"--ship {ship!r}: give one of {', '.join(SHIPS)}"
+        raise UsageError(message)
+    found = _locate(address)
+    loopback = address == "local" or (found is not None and _is_loopback(found[0]))
+    for name, value in {**_ENVIRONMENT, **(_LOOPBACK if loopback else {})}.items():
         os.environ.setdefault(name, value)
+    if found is not None:
+        _knock(address, *found)
     import ray
 
     with _hush():
@@ -40,6 +48,41 @@ def session(address: str, *, ship: str = "installed") -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+def _locate(address: str) -> tuple[str, int] | None:
+    """集群入口的主机与端口；内嵌、或 auto 而本机没有记录时为 None。格式不对抛 UsageError。"""
+    if address == "local":
+        return None
+    if address == "auto":
+        record = (
+            Path(os.environ.get("RAY_TMPDIR", tempfile.gettempdir()))
+            / "ray"
+            / "ray_current_cluster"
+        )
+        address = os.environ.get("RAY_ADDRESS") or (
+            record.read_text(encoding="utf-8").strip() if record.is_file() else ""
+        )
+        if not address or address in {"auto", "local"}:
+            return None
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdigit():
+        message = f"--address {address!r}: give local, inline, auto or HOST:PORT"
+        raise UsageError(message)
+    return host.strip("[]"), int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    """本机的回环地址。"""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def _knock(address: str, host: str, port: int) -> None:
+    """先敲一下门：Ray 自己要等上几分钟才肯说没人。"""
+    try:
+        socket.create_connection((host, port), KNOCK_S).close()
+    except OSError as error:
+        raise ClusterError(_explain(address, error)) from error
 
 
 def _arguments(address: str, ship: str) -> dict[str, Any]:

@@ -17,10 +17,8 @@ Ruler = Callable[[str], int | None]
 
 _SHORT, _LONG = 12, 48
 """先量的两个词数，都是三的倍数：一个完整的二英一中。"""
-_ROUNDS = 3
-"""在目标长度上至多再校几次。"""
-_CLOSE = 0.005
-"""差到这么小（或一个 token）就算准。"""
+_ROUNDS = 5
+"""在目标长度上至多实测几次，取平均；连着两次给出同样的词数就够了。"""
 
 
 def settle(client: OpenAIClient, spec: PerfSpec, max_tokens_field: str) -> PerfSpec:
@@ -67,26 +65,30 @@ def fit_words(ruler: Ruler, length: int, salt: str) -> int | None:
     两点定斜率，再在目标长度附近实测修正；每次的文本都不同，免得量到缓存。
     """
 
-    def measure(words: int) -> int | None:
+    def measure(words: int, mark: str) -> int | None:
         """这么多词的 token 数。"""
-        return ruler(prompt_text(f"{salt}/{words}", f"{salt}/{words}", words))
+        return ruler(prompt_text(f"{salt}/{words}/{mark}", f"{salt}/{words}/{mark}", words))
 
-    short, long = measure(_SHORT), measure(_LONG)
+    short, long = measure(_SHORT, "short"), measure(_LONG, "long")
     if short is None or long is None or long <= short:
         return None
     slope = (long - short) / (_LONG - _SHORT)
-    words = max(MIN_WORDS, round(_SHORT + (length - short) / slope))
-    best = (abs(length - round(short + (words - _SHORT) * slope)), words)
-    seen: set[int] = set()
-    for _ in range(_ROUNDS):
-        if words in seen or (found := measure(words)) is None:
+    words = _solve(length, slope, [short - slope * _SHORT])
+    bases: list[float] = []
+    for attempt in range(_ROUNDS):
+        tokens = measure(words, f"{attempt}")
+        if tokens is None:
             break
-        best = (abs(length - found), words) if not seen else min(best, (abs(length - found), words))
-        seen.add(words)
-        if abs(length - found) <= max(1.0, _CLOSE * length):
+        bases.append(tokens - slope * words)
+        before, words = words, _solve(length, slope, bases)
+        if before == words and attempt:
             break
-        words = max(MIN_WORDS, words + round((length - found) / slope))
-    return best[1]
+    return words
+
+
+def _solve(length: int, slope: float, bases: list[float]) -> int:
+    """斜率与几次实测的截距（取平均）→ 词数。"""
+    return max(MIN_WORDS, round((length - sum(bases) / len(bases)) / slope))
 
 
 def _tokenized(client: OpenAIClient, spec: PerfSpec, text: str) -> int | None:

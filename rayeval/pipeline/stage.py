@@ -45,6 +45,7 @@ def functional(bench: Bench) -> Outcomes:
     assert spec is not None  # noqa: S101 计划了才会来
     tasks = suite_tasks(bench.plan.scenario, bench.endpoint, spec)
     seen: Counter[Outcome] = Counter()
+    ran = 0
     profile = Profile(Kind.SUITE, width=spec.workers)
     for emission in bench.executor.fan_out(run_suite, tasks, profile):
         case = emission.event
@@ -53,10 +54,12 @@ def functional(bench: Bench) -> Outcomes:
         if case is None:
             continue
         seen[case.outcome] += 1
+        ran += not case.case_id.endswith("/session") or case.outcome is not Outcome.SKIP
         yield CaseFinished(case)
         yield Progress("functional", note=case.case_id, done=seen.total())
-    if not seen:
-        return Status.ERROR, "no case ran"
+    if not ran:
+        chosen = f" matches {spec.select!r}" if spec.select else " ran"
+        return Status.ERROR, f"no case{chosen}"
     bad = seen[Outcome.FAIL] + seen[Outcome.ERROR]
     if bad:
         return Status.FAIL, f"{bad} of {seen.total()} cases did not pass"
@@ -66,7 +69,7 @@ def functional(bench: Bench) -> Outcomes:
 def _crashed_suite(suite: str, crash: Crash) -> CaseResult:
     """套件的任务本身垮了：记成一个 ERROR 用例，不丢。"""
     message = f"the suite's task ended early ({crash.kind}): {crash.message}"
-    return CaseResult(suite, f"{suite}/<suite>", Outcome.ERROR, 0.0, message)
+    return CaseResult(suite, f"{suite}/session", Outcome.ERROR, 0.0, message)
 
 
 def perf(bench: Bench) -> Outcomes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-SAMPLE = Path(__file__).parents[2] / "configs" / "demo" / "science_sample.csv"
+SAMPLE = Path(__file__).parents[1] / "configs" / "demo" / "science_sample.csv"
 MOCK = ["{python}", "-m", "rayeval.mock", "--host", "{host}", "--port", "{port}"]
 MOCK += ["--model", "tiny", "--itl-ms", "1", "--ttft-ms", "5", "--answer-key", str(SAMPLE)]
 LIGHT = {
@@ -160,6 +159,3 @@ def processes_of(run_id: str) -> list[int]:
 @pytest.fixture
 def service_processes() -> Callable[[str], list[int]]:
     return processes_of
-
-
-INTERRUPT = signal.SIGINT
