@@ -9,7 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from rayeval.domain.functional import Outcome
-from rayeval.domain.report import CellReport, RunReport, ScenarioReport, Stats, Status
+from rayeval.domain.report import (
+    CellReport,
+    RunReport,
+    ScenarioReport,
+    StageResult,
+    Stats,
+    Status,
+)
 from rayeval.domain.verdict import Finding, Level, Verdict
 
 _STATUS = {
@@ -92,7 +99,7 @@ def _failures(report: RunReport) -> Iterator[Text]:
         line = _one_line(case.message)
         yield Text.assemble((case.outcome.value, "red"), f" {name} {case.case_id}: {line}")
     if len(bad) > MAX_FAILURES:
-        yield Text(f"… and {len(bad) - MAX_FAILURES} more in results.json")
+        yield Text(f"… and {len(bad) - MAX_FAILURES} more in functional/*/*/results.json")
 
 
 def _cells(scenario: ScenarioReport) -> Table:
@@ -144,7 +151,7 @@ def _reasons(report: RunReport) -> Iterator[Text]:
     """每个没有 PASS 的阶段为什么；ERROR 的带服务日志末尾。"""
     for scenario in report.scenarios:
         for result in scenario.stages:
-            if result.status is Status.PASS:
+            if result.status is Status.PASS or _told_elsewhere(result):
                 continue
             style = _STATUS[result.status]
             head = f" {scenario.scenario} {result.stage}: {_one_line(result.reason, 400)}"
@@ -153,9 +160,15 @@ def _reasons(report: RunReport) -> Iterator[Text]:
                 yield Text(f"    | {_one_line(line)}", "dim")
 
 
+def _told_elsewhere(result: StageResult) -> bool:
+    """功能与准确率的 FAIL：没过的用例与门禁的发现已经说了。"""
+    return result.status is Status.FAIL and result.stage in {"functional", "accuracy"}
+
+
 def _worth_saying(finding: Finding) -> bool:
-    """通过的与已在阶段里说过的不重复。"""
-    return finding.level is not Level.OK and finding.kind != "not_measured"
+    """通过的、已在阶段里说过的、已逐条列出的用例，不重复。"""
+    told = finding.kind == "not_measured" or finding.rule == "functional"
+    return finding.level is not Level.OK and not told
 
 
 def _finding(finding: Finding) -> Text:

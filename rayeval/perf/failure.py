@@ -40,7 +40,8 @@ class Facts:
     """判断成败要看的事实。
 
     `status` 为 0 表示连头都没有；`broken` 是 HTTP 或编码不合法之处；`done` 是见过 [DONE]；
-    `bad_json` 是第一个解不开的事件；`body` 是不是事件流的正文，`whole` 是它读成了 JSON 对象。
+    `bad_json` 是第一个解不开的事件，`truncated` 是断在一个事件当中；
+    `body` 是不是事件流的正文，`whole` 是它读成了 JSON 对象。
     """
 
     ending: Ending
@@ -49,6 +50,7 @@ class Facts:
     broken: str | None
     done: bool
     bad_json: str | None
+    truncated: bool
     body: bytes
     whole: bool
 
@@ -115,6 +117,8 @@ def _lacking(facts: Facts, tally: Tally) -> Failure | None:
 
     没有文本而用量说有 token（只生成了特殊 token）不算零 token。
     """
+    if facts.truncated:
+        return "incomplete", "the answer was cut inside an event"
     if not (facts.whole or facts.done or tally.finish_reason):
         return "incomplete", "the answer ended without finish_reason or [DONE]"
     if not tally.has_output and not count(tally.usage, "completion_tokens"):

@@ -55,6 +55,7 @@ class Reading:
         "_splitter",
         "_t0_s",
         "_tally",
+        "_truncated",
         "_unzip",
     )
 
@@ -72,6 +73,7 @@ class Reading:
         self._done_s: float | None = None
         self._bad_json: str | None = None
         self._broken: str | None = None
+        self._truncated = False
 
     def feed(self, stamp_s: float, data: bytes) -> None:
         """收下一次读；不合法的回复记在心里，不抛。"""
@@ -143,9 +145,12 @@ class Reading:
 
     def finish(self, ending: Ending, end_s: float, detail: str = "") -> Meaning:
         """线上已结束：给出意义。只可调用一次。"""
+        bad_json = self._bad_json
         if self._splitter is not None and self._broken is None:
             for name, data in self._splitter.flush():
                 self._event(end_s, name, data)
+        if ending is not Ending.COMPLETE and bad_json is None and self._bad_json is not None:
+            self._bad_json, self._truncated = None, True
         failure = classify(self._facts(ending, detail), self._tally)
         return self._meaning(end_s, failure)
 
@@ -171,6 +176,7 @@ class Reading:
             broken=self._broken,
             done=self._done_s is not None,
             bad_json=self._bad_json,
+            truncated=self._truncated,
             body=body,
             whole=self._parse_whole(body),
         )

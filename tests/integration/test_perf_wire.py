@@ -86,8 +86,8 @@ class Server:
                 await writer.drain()
                 if writer.is_closing():
                     return
-        except (asyncio.IncompleteReadError, OSError):
-            pass
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
+            pass  # 对端走了，或测试结束了
         finally:
             writer.close()
 

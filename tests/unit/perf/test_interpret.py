@@ -222,6 +222,13 @@ def test_an_end_without_finish_reason_or_done_is_incomplete(wire):
     assert failure([(0.1, wire.plain(b'{"choices": [')[:-3])], Ending.CLOSED)[0] == "incomplete"
 
 
+def test_a_cut_inside_an_event_is_incomplete_and_not_bad_json(wire):
+    events = (0.1, wire.delta("stop", content="a")), (0.2, wire.usage(1)[:-9])
+    reads = wire.reads(*events, end=b"")
+    assert failure(reads, Ending.CLOSED)[0] == "incomplete"
+    assert failure(wire.reads(*events))[0] == "bad_json"
+
+
 def test_zero_tokens_is_a_failure_and_hidden_tokens_are_not(wire):
     assert (
         failure(wire.reads((0.1, wire.delta("stop") + wire.usage(0) + wire.DONE)))[0] == "no_tokens"
