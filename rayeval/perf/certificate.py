@@ -13,12 +13,14 @@ MIN_ASKED = 1.0
 """许可·秒不到这么多时不判上一条：起步的几毫秒就足以坏掉比例。"""
 MAX_LAG_P99_S = 0.005
 """循环迟到 P99 的上限，秒。"""
-MIN_WALL_FOR_P99_S = 1.0
-"""跑得比这还短就不判 P99：采样不足百次，它等于最大值。"""
+MIN_WALL_FOR_P99_S = 5.0
+"""跑得比这还短就不判 P99：不足五百次采样，几次操作系统的调度就定了它。"""
 MAX_LAG_S = 0.040
 """循环迟到的上限，秒。每 10 ms 采一次，卡住 50 ms 显出的迟到在 40 与 50 ms 之间。"""
 MAX_CPU_SHARE = 0.9
 """循环的线程占一核的上限：再多，读就要排队。"""
+MIN_WALL_FOR_CPU_S = 1.0
+"""跑得比这还短就不判 CPU：一开头的解读就能占满它。"""
 
 
 def certify(hauls: Sequence[Haul]) -> Certificate:
@@ -56,5 +58,5 @@ def _slowness(who: str, health: WorkerHealth) -> Iterator[str]:
         yield f"{who} stalled for {worst * 1e3:.0f} ms; free the machine or use more workers"
     elif p99 > MAX_LAG_P99_S and health.wall_s >= MIN_WALL_FOR_P99_S:
         yield f"{who} read late, P99 {p99 * 1e3:.1f} ms; free the machine or use more workers"
-    if health.cpu_share > MAX_CPU_SHARE and health.wall_s >= MIN_WALL_FOR_P99_S:
+    if health.cpu_share > MAX_CPU_SHARE and health.wall_s >= MIN_WALL_FOR_CPU_S:
         yield f"{who} used {health.cpu_share:.0%} of its core; use more workers"

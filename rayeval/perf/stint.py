@@ -148,7 +148,7 @@ class Stint:
         stale = exchange.ending in (Ending.CLOSED, Ending.RESET) and not exchange.reads
         fresh = not connection.warm
         self._pool.give(connection, reusable=exchange.framer.reusable)
-        if stale and not fresh and not exchange.retries and not self._cancelled:
+        if stale and not fresh and not self._cancelled:
             exchange.ending = None
             exchange.detail = ""
             exchange.retries = 1

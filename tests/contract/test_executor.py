@@ -30,13 +30,6 @@ def executor(request) -> Executor:
     )
 
 
-@pytest.fixture
-def on_ray(executor) -> Executor:
-    if isinstance(executor, InlineExecutor):
-        pytest.skip("inline shares the process: it cannot survive the death of its worker")
-    return executor
-
-
 def count(item: int):
     for n in range(item):
         yield (item, n)
@@ -109,10 +102,13 @@ def test_exception_is_the_crash_of_one_item_and_neighbours_go_on(executor, tmp_p
     assert said["well"][-1].ended
 
 
+@pytest.mark.cluster
 @pytest.mark.parametrize("death", ["exit", "kill"])
-def test_death_of_a_worker_loses_nothing_delivered_and_neighbours_go_on(on_ray, death, tmp_path):
+def test_death_of_a_worker_loses_nothing_delivered_and_neighbours_go_on(
+    ray_executor, death, tmp_path
+):
     items = [(kind, str(tmp_path)) for kind in ("fine", death)]
-    said = listen(on_ray.fan_out(count_then, items, SCENARIO), tmp_path)
+    said = listen(ray_executor.fan_out(count_then, items, SCENARIO), tmp_path)
     *events, last = said[death]
     assert [e.event for e in events] == ["one", "two"]
     assert last.crash is not None
@@ -129,14 +125,16 @@ def die_once(item: str):
     yield "finished"
 
 
-def test_measurement_is_never_silently_retried(on_ray, tmp_path):
-    [*_, last] = on_ray.fan_out(die_once, [str(tmp_path / "m")], SCENARIO)
+@pytest.mark.cluster
+def test_measurement_is_never_silently_retried(ray_executor, tmp_path):
+    [*_, last] = ray_executor.fan_out(die_once, [str(tmp_path / "m")], SCENARIO)
     assert last.crash is not None
 
 
-def test_idempotent_work_is_run_again_when_its_worker_dies(on_ray, tmp_path):
+@pytest.mark.cluster
+def test_idempotent_work_is_run_again_when_its_worker_dies(ray_executor, tmp_path):
     profile = Profile(Kind.SHARD, width=2, retries=1)
-    emissions = list(on_ray.fan_out(die_once, [str(tmp_path / "s")], profile))
+    emissions = list(ray_executor.fan_out(die_once, [str(tmp_path / "s")], profile))
     assert [e.event for e in emissions][-3:] == ["begun", "finished", None]
 
 

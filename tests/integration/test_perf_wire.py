@@ -326,7 +326,7 @@ def test_in_flight_never_exceeds_the_permits_over_workers_and_steps():
         ask.writer.write(GOOD)
 
     climb = ClimbSpec(growth_rate=2, growth_interval=200, init_concurrency=2)
-    changes = {"permits": 8, "number": 80, "control_method": "climb", "climb": climb}
+    changes = {"permits": 8, "number": 160, "control_method": "climb", "climb": climb}
     workers = [LoadWorker(), LoadWorker()]
     with serving(script) as server:
         url = f"http://127.0.0.1:{server.port}/v1"
@@ -343,7 +343,7 @@ def test_in_flight_never_exceeds_the_permits_over_workers_and_steps():
     assert all(level <= whole.permits_at(at - begin) for at, level in server.levels)
     assert max(level for _, level in server.levels) == 8
     rows = [row for load in workers for row in load.collect().requests.to_pylist()]
-    assert sorted(row["index"] for row in rows) == list(range(80))
+    assert sorted(row["index"] for row in rows) == list(range(160))
     assert {row["phase"] for row in rows} == {"ramp", "plateau"}
     for load in workers:
         load.close()
@@ -361,8 +361,9 @@ def test_cancelling_returns_what_was_done_and_marks_what_was_cut(worker):
     stuck = threading.Event()
 
     async def script(ask: Ask) -> None:
-        if ask.number > 4:
+        if ask.number == 6:  # 有了第六个，前四个必已了结
             stuck.set()
+        if ask.number > 4:
             await asyncio.sleep(60)
         ask.writer.write(GOOD)
 
@@ -375,9 +376,7 @@ def test_cancelling_returns_what_was_done_and_marks_what_was_cut(worker):
         thread.join(10)
         assert not thread.is_alive()
     found = [row["error_class"] for row in worker.collect().requests.to_pylist()]
-    assert found.count(None) == 4
-    assert 1 <= found.count("cancelled") <= 2
-    assert len(found) < 10
+    assert sorted(map(str, found)) == ["None"] * 4 + ["cancelled"] * 2
 
 
 def test_a_cancel_before_the_run_issues_nothing_and_the_next_share_is_fresh(worker):

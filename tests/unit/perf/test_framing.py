@@ -110,6 +110,7 @@ def test_bare_line_feeds_in_the_head_are_tolerated():
         CHUNKED + b"-5\r\nhello\r\n",
         CHUNKED + b"\r\nhello\r\n",
         CHUNKED + b"3\r\nhello\r\n",
+        CHUNKED + b"3\r\nhelXX0\r\n\r\n",
         CHUNKED + b"9" * 9000,
         b"HTTP/1.1 200 OK\r\nX: " + b"y" * (MAX_HEAD + 1),
     ],
