@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 import rayeval
-from rayeval.errors import CancelledRun, RayevalError
+from rayeval.errors import CancelledRun, ConfigError, RayevalError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -126,11 +126,8 @@ def validate(config: ConfigDir = Path("configs"), debug: Debug = False) -> None:
         from rayeval.config import validate as check
 
         problems = check(config, dict(os.environ))
-        for problem in problems:
-            typer.echo(str(problem), err=True)
         if problems:
-            typer.echo(f"{len(problems)} problems", err=True)
-            return 2
+            raise ConfigError(problems)
         typer.echo(f"{config}: ok")
         return 0
 
@@ -269,6 +266,12 @@ def _exit(job: Callable[[], int], *, debug: bool) -> NoReturn:
     """做事，把异常变成一句话与退出码；只有 --debug 才给回溯。"""
     try:
         code = job()
+    except ConfigError as error:
+        for problem in error.problems:  # 不加前缀，编辑器才能从 file:line:column 跳过去
+            typer.echo(str(problem), err=True)
+        count = len(error.problems)
+        typer.echo(f"rayeval: {count} problem{'s' if count > 1 else ''} in the files", err=True)
+        code = error.exit_code
     except RayevalError as error:
         if debug:
             traceback.print_exc()

@@ -22,6 +22,10 @@ from rayeval.domain.service import Endpoint
 
 pytest_plugins = ["tests.rig"]
 
+# 一切只在回环上：Ray 导入之前就要说好，它才以 127.0.0.1 为本机
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
 READY = "listening on "
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0

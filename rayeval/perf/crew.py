@@ -1,4 +1,4 @@
-"""压测组的端口与进程内实现：prepare → go → counters → collect。"""
+"""压测组的端口：prepare → go → counters → collect；实现在 inline_crew 与 Ray 那一侧。"""
 
 from __future__ import annotations
 
