@@ -1,4 +1,4 @@
-"""命令行：动词与开关；唯一把异常变成退出码的地方。
+"""命令行：动词与开关；异常经 exits 变成退出码。
 
 帮助里的英文写在 help= 里；重的导入都在函数里，`--help`、`validate`、`plan` 才快。
 """
@@ -6,18 +6,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import rayeval
-from rayeval.errors import CancelledRun, ConfigError, RayevalError
+from rayeval.errors import ConfigError
+from rayeval.exits import catch_signals, leave
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,10 +108,10 @@ def run(
             quiet=quiet,
             as_json=as_json,
         )
-        _catch_signals()
+        catch_signals()
         return main_job(options, _console())
 
-    _exit(job, debug=debug)
+    leave(job, debug=debug)
 
 
 @cli.command(help="Check every configuration file; all errors at once, with file:line:column.")
@@ -131,7 +128,7 @@ def validate(config: ConfigDir = Path("configs"), debug: Debug = False) -> None:
         typer.echo(f"{config}: ok")
         return 0
 
-    _exit(job, debug=debug)
+    leave(job, debug=debug)
 
 
 @cli.command(help="Print what a run would do; nothing is started.")
@@ -160,7 +157,7 @@ def plan(
         _print_plan(plan_rows(spec), as_json=as_json)
         return 0
 
-    _exit(job, debug=debug)
+    leave(job, debug=debug)
 
 
 def _print_plan(rows: list, *, as_json: bool) -> None:  # type: ignore[type-arg]
@@ -209,7 +206,7 @@ def schema(
             typer.echo(f"wrote {name}")
         return 0
 
-    _exit(job, debug=debug)
+    leave(job, debug=debug)
 
 
 @cli.command(help="Judge a stored run again, against a stored baseline.", epilog=EXIT_CODES)
@@ -232,7 +229,7 @@ def gate(
 
         return judge_stored(stored, baseline, config, _console(), as_json=as_json)
 
-    _exit(job, debug=debug)
+    leave(job, debug=debug)
 
 
 @cli.command(
@@ -260,52 +257,6 @@ def _console() -> Console:
 def main() -> None:
     """控制台入口。"""
     cli()
-
-
-def _exit(job: Callable[[], int], *, debug: bool) -> NoReturn:
-    """做事，把异常变成一句话与退出码；只有 --debug 才给回溯。"""
-    try:
-        code = job()
-    except ConfigError as error:
-        for problem in error.problems:  # 不加前缀，编辑器才能从 file:line:column 跳过去
-            typer.echo(str(problem), err=True)
-        count = len(error.problems)
-        typer.echo(f"rayeval: {count} problem{'s' if count > 1 else ''} in the files", err=True)
-        code = error.exit_code
-    except RayevalError as error:
-        if debug:
-            traceback.print_exc()
-        for line in str(error).splitlines():
-            typer.echo(f"rayeval: {line}", err=True)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        typer.echo("rayeval: interrupted", err=True)
-        code = CancelledRun.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 1
-    except Exception as error:
-        if debug:
-            raise
-        kind = type(error).__name__
-        typer.echo(f"rayeval: internal error: {kind}: {error}; see it with --debug", err=True)
-        code = 3
-    raise typer.Exit(code)
-
-
-def _catch_signals() -> None:
-    """第一次 Ctrl-C 或 SIGTERM 开始收场；再来的只说一句，绝不打断收场。"""
-    seen: list[int] = []
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        """第一次抛出中断。"""
-        seen.append(number)
-        if len(seen) == 1:
-            raise KeyboardInterrupt
-        os.write(2, b"\nrayeval: already stopping; the services are being torn down\n")
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
 
 
 if __name__ == "__main__":

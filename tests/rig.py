@@ -41,10 +41,16 @@ def scenario(name: str, **changes: Any) -> dict[str, Any]:
     return made | changes
 
 
-def write_config(folder: Path, *scenarios: dict[str, Any], perf: Any = None, **matrix: Any) -> Path:
+def write_config(
+    folder: Path,
+    *scenarios: dict[str, Any],
+    perf: Any = None,
+    providers: Any = None,
+    **matrix: Any,
+) -> Path:
     files = {
         "matrix.yaml": matrix,
-        "providers.yaml": {"providers": [{"id": "here"}]},
+        "providers.yaml": {"providers": providers or [{"id": "here"}]},
         "tests/functional/default.yaml": {"suites": ["chat_core", "completions_core"]},
         "tests/perf/pr.yaml": perf or LIGHT,
         "tests/perf/daily.yaml": perf or LIGHT,
@@ -140,6 +146,11 @@ def config(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def make_scenario() -> Callable[..., dict[str, Any]]:
     return scenario
+
+
+@pytest.fixture
+def mock_command() -> list[str]:
+    return MOCK
 
 
 def processes_of(run_id: str) -> list[int]:

@@ -119,3 +119,24 @@ def test_no_cluster_answering_is_told_with_the_mend(rayeval_run, config, make_sc
     assert "127.0.0.1:1" in done.err
     assert "ray start --head" in done.err
     assert "Traceback" not in done.err
+
+
+def test_run_on_a_cluster_that_already_stands(
+    two_node_cluster, rayeval_run, config, make_scenario, service_processes
+):
+    folder = config(make_scenario("one"), make_scenario("two"))
+    done = rayeval_run(folder, "--address", two_node_cluster)
+    assert done.code == 0, done.out + done.err
+    assert set(done.stages("one").values()) == set(done.stages("two").values()) == {"PASS"}
+    assert service_processes(done.report["run_id"]) == []
+
+
+@pytest.fixture
+def two_node_cluster():
+    from ray.cluster_utils import Cluster
+
+    where = {"num_cpus": 1, "node_ip_address": "127.0.0.1"}
+    cluster = Cluster(initialize_head=True, head_node_args=where)
+    cluster.add_node(**where)
+    yield cluster.address
+    cluster.shutdown()

@@ -154,3 +154,21 @@ def test_same_second_runs_do_not_share_a_folder(rayeval_run, config, make_scenar
     both = [rayeval_run.start(folder, *flags) for _ in range(2)]
     assert [rayeval_run.finish(process).code for process in both] == [0, 0]
     assert len(list((rayeval_run.artifacts / "runs").iterdir())) == 2
+
+
+def test_api_key_is_nowhere_in_what_a_run_leaves(
+    rayeval_run, config, make_scenario, mock_command, monkeypatch
+):
+    key = "sk-secret-0123456789"
+    monkeypatch.setenv("RAYEVAL_TEST_KEY", key)
+    service = {"command": [*mock_command, "--api-key", "${RAYEVAL_TEST_KEY}"]}
+    folder = config(
+        make_scenario("one", service=service),
+        providers=[{"id": "here", "api_key": "${RAYEVAL_TEST_KEY}"}],
+    )
+    done = rayeval_run(folder, "--address", "inline")
+    assert done.code == 0, done.out + done.err
+    assert key not in done.out + done.err
+    files = [path for path in done.artifacts.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    assert [path for path in files if key.encode() in path.read_bytes()] == []

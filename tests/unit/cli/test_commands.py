@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from rayeval import cli as module
 from rayeval.cli import cli
 from rayeval.errors import InfrastructureError
+from rayeval.exits import leave
 from rayeval.export import report_json
 
 ROOT = Path(__file__).parents[3]
@@ -108,8 +109,8 @@ def test_own_exceptions_become_their_exit_code_and_one_line(capsys):
         message = "no room; choose another --artifacts"
         raise InfrastructureError(message)
 
-    with pytest.raises(module.typer.Exit) as ended:
-        module._exit(fail, debug=False)
+    with pytest.raises(typer.Exit) as ended:
+        leave(fail, debug=False)
     assert ended.value.exit_code == 3
     assert capsys.readouterr().err == "rayeval: no room; choose another --artifacts\n"
 
@@ -118,20 +119,21 @@ def test_unexpected_exception_is_one_line_unless_debug(capsys):
     def fail():
         raise KeyError("oops")
 
-    with pytest.raises(module.typer.Exit) as ended:
-        module._exit(fail, debug=False)
+    with pytest.raises(typer.Exit) as ended:
+        leave(fail, debug=False)
     assert ended.value.exit_code == 3
     assert "internal error: KeyError" in capsys.readouterr().err
-    with pytest.raises(KeyError):
-        module._exit(fail, debug=True)
+    with pytest.raises(typer.Exit):
+        leave(fail, debug=True)
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_interruption_is_130(capsys):
     def fail():
         raise KeyboardInterrupt
 
-    with pytest.raises(module.typer.Exit) as ended:
-        module._exit(fail, debug=False)
+    with pytest.raises(typer.Exit) as ended:
+        leave(fail, debug=False)
     assert ended.value.exit_code == 130
     assert "interrupted" in capsys.readouterr().err
 
