@@ -56,7 +56,6 @@ def aggregate(
     low, high = interval(mean, stderr, examples)
     error_ratio = _share(errors.total(), items_n)
     return Accuracy(
-        benchmark=spec.benchmark,
         dataset_name=spec.dataset_name,
         prompt=prompt_kind,
         n=items_n,

@@ -119,7 +119,6 @@ class Accuracy:
     `mean_chars`、`std_chars` 是回复长度（字符）的均值与总体标准差。
     """
 
-    benchmark: str
     dataset_name: str
     prompt: str
     n: int

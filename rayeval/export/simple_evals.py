@@ -104,7 +104,6 @@ def _ours(accuracy: Accuracy) -> dict[str, Any]:
     """simple-evals 没有的结论；措辞归属与数据集名写在最前。"""
     return {
         "prompt": accuracy.prompt,
-        "benchmark": accuracy.benchmark,
         "dataset": accuracy.dataset_name,
         "n": accuracy.n,
         "examples": accuracy.examples,

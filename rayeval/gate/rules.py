@@ -122,7 +122,7 @@ def accuracy(now: ScenarioReport, _: ScenarioReport | None, __: GateSpec) -> lis
         return [
             Finding("accuracy", _unmeasured(now), "not_measured", now.scenario, "accuracy", message)
         ]
-    where, score, least = result.benchmark, result.score, result.min_score
+    where, score, least = result.dataset_name, result.score, result.min_score
     limit = "no min_score" if least is None else f"min_score {least:.4g}"
     message = f"score {score:.4g} over {result.n} answers, {limit}"
     kind, level = "passed", Level.OK

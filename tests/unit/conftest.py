@@ -64,7 +64,6 @@ def make_cell(ttft=1.0, e2e=10.0, qps=20.0, *, ok=True, concurrency=4, **changes
 
 def make_accuracy(score=0.8, min_score=0.5, **changes):
     made = Accuracy(
-        benchmark="gpqa",
         dataset_name="science_sample",
         prompt="rayeval",
         n=20,

@@ -15,7 +15,6 @@ HOSTILE = '</pre><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7 * 7
 @pytest.fixture
 def accuracy():
     return Accuracy(
-        benchmark="gpqa",
         dataset_name="science_sample",
         prompt="rayeval",
         n=2,
