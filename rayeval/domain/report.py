@@ -63,7 +63,8 @@ class CellSummary:
     `wall_s` 是测量段从第一个 t0 到最后一个完成；`issued` 是其间发出的请求；
     吞吐与 qps 只数成功者。`stats` 的键：ttft tpot tpot_sec first_gap e2e ttfb ttfa itl
     completion_tokens server_ttft server_tpot server_e2e spec_accept_rate；
-    `plateau` 是只取平台段样本的同样汇总，门禁读它。
+    `plateau` 是只取平台段样本的同样汇总，`plateau_qps` 是平台段的成功数除以它的墙钟
+    （没有平台段则为 None）；门禁读它们：爬坡占多少取决于请求数，PR 与每日并不相同。
     """
 
     input_length: int
@@ -97,6 +98,7 @@ class CellSummary:
     epochs: int
     provider: str
     dataset_type: str
+    plateau_qps: float | None = None
 
     @property
     def id(self) -> str:

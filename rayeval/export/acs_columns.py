@@ -142,6 +142,7 @@ def own_columns(summary: CellSummary) -> Row:
         "Tokens_Source": summary.tokens_source,
         "Dataset_Type": summary.dataset_type,
         **family_columns(_OWN, summary.stats),
+        "Plateau_QPS": summary.plateau_qps,
         "Plateau_N": summary.plateau.get("e2e", Stats()).n,
         **family_columns(_LATENCIES, summary.plateau, "Plateau_"),
     }

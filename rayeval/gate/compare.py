@@ -76,17 +76,19 @@ def qps(now: ScenarioReport, base: ScenarioReport | None, spec: GateSpec) -> lis
     """QPS 相对基线的下降不越过 `max_qps_decrease`；跌到 0 是下降 100 %，不是不可比。"""
     return [
         _differently_loaded("qps", now, ours, theirs)
-        or _change(
-            "qps",
-            now.scenario,
-            ours.id,
-            (ours.qps, theirs.qps),
-            limit=spec.max_qps_decrease,
-            unit="/s",
-            rise_is_bad=False,
-        )
+        or _cell_qps(now.scenario, ours, theirs, spec.max_qps_decrease)
         for ours, theirs in _pairs(now, base)
     ]
+
+
+def _cell_qps(scenario: str, ours: CellSummary, theirs: CellSummary, limit: float) -> Finding:
+    """一个 cell 的 QPS：两边都有平台段时比平台段，否则都取全程，从不混着比。"""
+    values, part = (ours.plateau_qps, theirs.plateau_qps), "plateau"
+    if None in values:
+        values, part = (ours.qps, theirs.qps), "ramp included"
+    return _change(
+        "qps", scenario, ours.id, values, limit=limit, unit="/s", rise_is_bad=False, note=part
+    )
 
 
 def _latency(

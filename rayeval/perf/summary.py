@@ -39,6 +39,7 @@ def summarise(
     plateau = _where(success, pc.equal(success["phase"], "plateau"))
     stats = stats_of(success)
     wall = _wall(measured)
+    flat = _wall(_where(rows, pc.equal(rows["phase"], "plateau")))
     issued, succeeded = rows.num_rows, success.num_rows
     failed, timed_out = issued - succeeded, errors.get("timeout", 0)
     completion, prompt = _total(success, "completion_tokens"), _total(success, "prompt_tokens")
@@ -74,6 +75,7 @@ def summarise(
         epochs=spec.epochs,
         provider=provider,
         dataset_type=spec.dataset_type,
+        plateau_qps=_rate(plateau.num_rows, flat) if flat > 0 else None,
     )
 
 

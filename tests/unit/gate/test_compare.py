@@ -177,3 +177,13 @@ def test_a_baseline_scenario_without_cells_is_missing(reports):
     base = replace(reports.scenario(), cells=())
     (finding,) = baseline_present(reports.scenario(), base, SPEC)
     assert finding.where == "scenario"
+
+
+def test_qps_of_the_plateau_is_compared_when_both_sides_have_one(reports):
+    now = reports.scenario(cells=(reports.cell(qps=10.0, plateau_qps=20.0),))
+    base = reports.scenario(cells=(reports.cell(qps=20.0, plateau_qps=20.0),))
+    [finding] = qps(now, base, GateSpec())
+    assert (finding.kind, finding.now) == ("passed", 20.0)
+    short = reports.scenario(cells=(reports.cell(qps=10.0, plateau_qps=None),))
+    [finding] = qps(short, base, GateSpec())
+    assert (finding.kind, finding.now, finding.base) == ("broken", 10.0, 20.0)

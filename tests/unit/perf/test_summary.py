@@ -157,3 +157,17 @@ def test_a_hundred_thousand_rows_take_well_under_a_second():
     begin = time.process_time()
     assert summary(table).stats["itl"].n == n * gaps
     assert time.process_time() - begin < 1.0
+
+
+def test_plateau_qps_leaves_the_ramp_out(make_table):
+    ramp = reply(0.0, 5.0, phase="ramp")
+    steady = [reply(5.0, 6.0, phase="plateau"), reply(6.0, 7.0, phase="plateau")]
+    found = summary(make_table(ramp, *steady))
+    assert found.qps == pytest.approx(3 / 7)
+    assert found.plateau_qps == pytest.approx(1.0)
+    assert summary(make_table(ramp)).plateau_qps is None
+
+
+def test_plateau_qps_counts_the_time_of_failures_too(make_table):
+    lost = failed("reset", 1.0, 4.0, phase="plateau")
+    assert summary(make_table(reply(0.0, 1.0, phase="plateau"), lost)).plateau_qps == 0.25
