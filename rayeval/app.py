@@ -63,6 +63,8 @@ def main_job(options: RunOptions, console: Console) -> int:
         run_id=f"{stamp}-{secrets.token_hex(3)}",
         baseline=str(options.baseline) if options.baseline else None,
     )
+    if options.baseline is not None:  # 名字写错要在测量几小时之前说
+        find_baseline(options.baseline, report_json.decode)
     artifacts = Artifacts(options.artifacts, _claim(options.artifacts, stamp))
     artifacts.prepare()
     provenance = Provenance(_versions(), _git(options.config_dir))
@@ -74,8 +76,9 @@ def main_job(options: RunOptions, console: Console) -> int:
     ):
         report = run(spec, executor, artifacts, provenance, view.watch, parallel=options.parallel)
     verdict = conclude(report, spec, artifacts)
-    show(report, verdict, console, options, artifacts)
-    return CancelledRun.exit_code if report.interrupted else verdict.exit_code
+    code = CancelledRun.exit_code if report.interrupted else verdict.exit_code
+    show(report, verdict, console, artifacts, as_json=options.as_json, code=code)
+    return code
 
 
 @contextmanager
@@ -107,12 +110,18 @@ def conclude(report: RunReport, spec: RunSpec, artifacts: Artifacts) -> Verdict:
 
 
 def show(
-    report: RunReport, verdict: Verdict, console: Console, options: RunOptions, artifacts: Artifacts
+    report: RunReport,
+    verdict: Verdict,
+    console: Console,
+    artifacts: Artifacts,
+    *,
+    as_json: bool,
+    code: int,
 ) -> None:
     """最后的表，或一个 JSON 对象；再说东西在哪。"""
     where = artifacts.path(artifacts.run("report.json"))
-    if options.as_json:
-        body = {"run_id": report.run_id, "exit_code": verdict.exit_code, "report": str(where)}
+    if as_json:
+        body = {"run_id": report.run_id, "exit_code": code, "report": str(where)}
         console.file.write(json.dumps(body) + "\n")
         return
     for renderable in terminal.summary(report, verdict):

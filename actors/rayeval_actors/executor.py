@@ -48,7 +48,12 @@ class RayExecutor:
     """在 Ray 上跑；要求 ray 已初始化（见 session）。不持有句柄，可送往远端再派生。"""
 
     def fan_out(
-        self, fn: Callable[[T], Iterator[E]], items: Sequence[T], profile: Profile
+        self,
+        fn: Callable[[T], Iterator[E]],
+        items: Sequence[T],
+        profile: Profile,
+        *,
+        pulse: Callable[[], None] = lambda: None,
     ) -> Iterator[Emission[T, E]]:
         """见端口。关闭时取消其余，并等它们收场（至多 DRAIN_S 秒）。"""
         todo = deque(_Job(n, item, profile.retries) for n, item in enumerate(items))
@@ -61,6 +66,7 @@ class RayExecutor:
                     job = todo.popleft()
                     live[_start(shared, job.item, profile)] = job
                 ready, _ = ray.wait(list(live), num_returns=1, timeout=SLICE_S)
+                pulse()
                 for stream in ready:
                     emission = _take(stream, live[stream])
                     job = live[stream]
@@ -116,7 +122,8 @@ def _crash(error: RayError) -> Crash:
     if isinstance(error, RayTaskError):
         return Crash("exception", lines[-1] if lines else "unknown error", str(error))
     if isinstance(error, NodeDiedError | OwnerDiedError):
-        return Crash("node_lost", f"its node died: {lines[0] if lines else ''}", str(error))
+        message = "its Ray node died (the machine, or its raylet, was lost)"
+        return Crash("node_lost", message, str(error))
     if isinstance(error, WorkerCrashedError):
         message = "its Ray worker process died (killed, out of memory, or crashed)"
         return Crash("worker_died", message, str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -42,10 +43,11 @@ def session(address: str, *, ship: str = "installed") -> Iterator[None]:
 
     with _hush():
         try:
-            ray.init(**_arguments(address, ship))
-        except (ConnectionError, RuntimeError, OSError, ValueError) as error:
-            raise ClusterError(_explain(address, error)) from error
-        try:
+            with _signals_held():
+                try:
+                    ray.init(**_arguments(address, ship))
+                except (ConnectionError, RuntimeError, OSError, ValueError) as error:
+                    raise ClusterError(_explain(address, error)) from error
             yield
         finally:
             ray.shutdown()
@@ -117,6 +119,27 @@ def _explain(address: str, error: BaseException) -> str:
             "as on the head node"
         )
     return f"no Ray cluster answers at --address {address}: {first}; {hint}"
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """ray.init 途中的 Ctrl-C 与 SIGTERM 记下，之后再送达：半途打断会留下进程，甚至崩溃。
+
+    也还原信号的处理者：ray.init 会装上自己的 SIGTERM，一来就不告而别。
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(n, lambda number, _frame: held.append(number)) for n in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    if held:
+        signal.raise_signal(held[0])
 
 
 @contextmanager

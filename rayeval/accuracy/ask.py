@@ -147,8 +147,8 @@ def _read(shard: Shard, reply: Reply) -> Outcome:
     message = completion.first
     usage = completion.usage or {}
     return Outcome(
-        reply=_redact(shard.endpoint, _clean(message.content or "")),
-        reasoning=_redact(shard.endpoint, _clean(message.reasoning or "")),
+        reply=shard.endpoint.redact(_clean(message.content or "")),
+        reasoning=shard.endpoint.redact(_clean(message.reasoning or "")),
         finish_reason=_clean(message.finish_reason)[:40] if message.finish_reason else None,
         prompt_tokens=_count(usage.get("prompt_tokens")),
         completion_tokens=_count(usage.get("completion_tokens")),
@@ -164,7 +164,7 @@ def _failure(
     wait_s: float | None = None,
 ) -> Outcome:
     """一次失败；话遮过密钥、截到 500 字。"""
-    text = _redact(endpoint, _clean(message))[:MAX_MESSAGE_CHARS]
+    text = endpoint.redact(_clean(message))[:MAX_MESSAGE_CHARS]
     return Outcome(error_class=kind, error_message=text, retryable=retryable, retry_after_s=wait_s)
 
 
@@ -188,9 +188,3 @@ def _count(value: Any) -> int | None:
 def _clean(text: str) -> str:
     """换掉落单的代理项：JSON 里写得出，UTF-8 与 Arrow 里放不下。字符数不变。"""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _redact(endpoint: Endpoint, text: str) -> str:
-    """遮掉服务回显的密钥；回复与报错都会进产物。"""
-    key = endpoint.api_key.get_secret_value() if endpoint.api_key is not None else ""
-    return text.replace(key, "**********") if len(key) >= MIN_SECRET_CHARS else text

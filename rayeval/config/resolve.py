@@ -63,6 +63,7 @@ def load(
         plans=plans,
         gate=_gate(tree.matrix, run_type),
         baseline=baseline,
+        narrowed=bool(scenarios or stages),
     )
     return spec.model_copy(update={"config_digest": digest(spec)})
 

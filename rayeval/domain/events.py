@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from rayeval.domain.accuracy import Accuracy
+from rayeval.domain.accuracy import Accuracy, Answer
 from rayeval.domain.functional import CaseResult
 from rayeval.domain.load import Cell, Counters
 from rayeval.domain.report import CellReport, StageResult
@@ -48,6 +48,13 @@ class CellFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """答完一道题；整个阶段没走完时，已有的作答也不丢。"""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class AnswersFinished:
     """准确率测完：结论与全部作答（ANSWERS）。"""
 
@@ -83,6 +90,7 @@ Event = (
     | Progress
     | CaseFinished
     | CellFinished
+    | Answered
     | AnswersFinished
     | LogChunk
     | ServiceReady

@@ -79,7 +79,11 @@ class PerfSpec(Model):
     stream: bool = Field(default=True, description="stream replies; without, TTFT is undefined")
     timeout_s: float = Field(default=1000.0, gt=0, description="limit of one request, seconds")
     seed: int = Field(default=0, description="seed of the prompts")
-    workers: int = Field(default=1, ge=1, description="load workers that share each cell")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        description="load workers that share a cell; a climb uses at most its initial permits",
+    )
     dataset_type: str = Field(default="random", description="label in file names and metrics")
 
     @model_validator(mode="after")
@@ -96,6 +100,17 @@ class PerfSpec(Model):
                 if number < permits:
                     msg = f"num_requests {number} is below concurrency {permits}; raise it"
                     raise ValueError(msg)
+        climb = self.climb
+        if (
+            self.control_method == "climb"
+            and (climb.mode, climb.growth_rate) == ("linear", 0)
+            and (climb.init_concurrency or max(self.concurrency)) < max(self.concurrency)
+        ):
+            msg = (
+                f"a linear climb with growth_rate 0 never leaves init_concurrency "
+                f"{climb.init_concurrency}; set growth_rate, or init_concurrency: null"
+            )
+            raise ValueError(msg)
         if min(self.concurrency + self.input_length + self.output_length) < 1:
             msg = "concurrency, input_length and output_length take values from 1 on"
             raise ValueError(msg)

@@ -153,7 +153,10 @@ class ScenarioReport:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """一次运行的全部结论；存为 `runs/{ts}/report.json`。"""
+    """一次运行的全部结论；存为 `runs/{ts}/report.json`。
+
+    `narrowed` 是命令行只挑了一部分（--scenario、--stage）：这样的运行不能成为基线。
+    """
 
     run_id: str
     run_type: str
@@ -164,4 +167,5 @@ class RunReport:
     git: dict[str, str]
     scenarios: tuple[ScenarioReport, ...]
     interrupted: bool = False
+    narrowed: bool = False
     schema_version: int = SCHEMA_VERSION

@@ -48,3 +48,4 @@ class RunSpec(Model):
     plans: tuple[ScenarioPlan, ...]
     gate: GateSpec = GateSpec()
     baseline: str | None = None
+    narrowed: bool = False

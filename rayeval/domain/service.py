@@ -10,6 +10,10 @@ from pydantic import Field, SecretStr
 
 from rayeval.domain.model import Model
 
+REDACTED = "**********"
+SHORTEST_SECRET = 4
+"""再短的值不当作秘密去盖：它会盖掉无关的字。"""
+
 
 class LocalService(Model):
     """在场景所在节点上作为进程启动的服务。"""
@@ -76,7 +80,7 @@ class Endpoint:
     base_url: str
     model: str
     api_key: SecretStr | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     node: str | None = field(default=None)
 
     @property
@@ -85,6 +89,16 @@ class Endpoint:
         parts = urlsplit(self.base_url)
         path = parts.path.rstrip("/").removesuffix("/v1")
         return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+    def redact(self, text: str) -> str:
+        """盖住服务回显的密钥与额外头的值：它们会出现在报错与回复里，而那些都进产物。"""
+        secrets = [value for _, value in self.headers]
+        if self.api_key is not None:
+            secrets.append(self.api_key.get_secret_value())
+        for secret in sorted(secrets, key=len, reverse=True):
+            if len(secret) >= SHORTEST_SECRET:
+                text = text.replace(secret, REDACTED)
+        return text
 
     def auth_headers(self) -> dict[str, str]:
         """发请求用的头，含 Authorization；只应交给 HTTP 客户端，绝不打印。"""

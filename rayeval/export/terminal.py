@@ -45,11 +45,13 @@ def summary(report: RunReport, verdict: Verdict) -> Iterator[RenderableType]:
     yield from _scores(report)
     yield from _reasons(report)
     yield from (_finding(finding) for finding in verdict.findings if _worth_saying(finding))
-    yield headline(verdict)
+    yield headline(verdict, interrupted=report.interrupted)
 
 
-def headline(verdict: Verdict) -> Text:
+def headline(verdict: Verdict, *, interrupted: bool) -> Text:
     """一句裁决与退出码。"""
+    if interrupted:
+        return Text.assemble(("INTERRUPTED", "bold yellow"), " the services were torn down")
     words = {0: ("PASS", "bold green"), 1: ("FAIL", "bold red")}
     word, style = words.get(verdict.exit_code, ("INCONCLUSIVE", "bold yellow"))
     if verdict.exit_code == 3:  # noqa: PLR2004 spec §1
@@ -161,8 +163,8 @@ def _reasons(report: RunReport) -> Iterator[Text]:
 
 
 def _told_elsewhere(result: StageResult) -> bool:
-    """功能与准确率的 FAIL：没过的用例与门禁的发现已经说了。"""
-    return result.status is Status.FAIL and result.stage in {"functional", "accuracy"}
+    """FAIL：没过的用例与门禁的发现已经说了；SKIPPED：理由就是前面那个阶段的。"""
+    return result.status in {Status.FAIL, Status.SKIPPED}
 
 
 def _worth_saying(finding: Finding) -> bool:

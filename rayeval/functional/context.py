@@ -11,10 +11,6 @@ from rayeval.domain.functional import FunctionalSpec
 from rayeval.domain.scenario import Mode, Provider, Scenario
 from rayeval.domain.service import Endpoint, ExternalService
 
-REDACTED = "[redacted]"
-_SHORTEST_SECRET = 4
-"""短于此的值不当作秘密替换：它在正文里处处都是，换了反而看不懂。"""
-
 
 @dataclass(frozen=True, slots=True)
 class SuiteContext:
@@ -77,14 +73,3 @@ def bare_scenario(endpoint: Endpoint, features: dict[str, bool]) -> Scenario:
         features=features,
         service=ExternalService(base_url=endpoint.base_url),
     )
-
-
-def redact(text: str, endpoint: Endpoint) -> str:
-    """把密钥与额外头的值换成 [redacted]；服务常把收到的键写进错误里。"""
-    secrets = [value for _, value in endpoint.headers]
-    if endpoint.api_key is not None:
-        secrets.append(endpoint.api_key.get_secret_value())
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, REDACTED)
-    return text

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rayeval.domain.functional import CaseResult, Outcome
-from rayeval.functional.context import SuiteContext, redact
+from rayeval.functional.context import SuiteContext
 from rayeval.functional.deadline import deadline
 from rayeval.functional.exchange import CaseTimeout
 from rayeval.functional.lines import Collected, Finished, Line, Started, Stopped, encode
@@ -130,7 +130,7 @@ class Journal:
         """正在跑的用例 → CaseResult，信息去密截短。"""
         running, case_id = self._running, self.case_id(item)
         client = item.stash.get(CLIENT, None)
-        message = redact(running.message, self.context.endpoint)[:_MOST_MESSAGE]
+        message = self.context.endpoint.redact(running.message)[:_MOST_MESSAGE]
         return CaseResult(
             suite=case_id.partition("/")[0],
             case_id=case_id,

@@ -11,7 +11,6 @@ from rayeval.client.assemble import from_body, from_chunks
 from rayeval.client.openai import OpenAIClient, Stream
 from rayeval.domain.functional import Evidence
 from rayeval.domain.scenario import Scenario
-from rayeval.functional.context import redact
 from rayeval.functional.exchange import CaseTimeout, Exchange, Json, ServiceTrouble, trim
 
 SHORT = 16
@@ -109,7 +108,7 @@ class RecordingClient:
 
         def clean(text: str) -> str:
             """去密，并去掉写不成 UTF-8 的孤立代理。"""
-            return trim(redact(text, endpoint)).encode("utf-8", "replace").decode("utf-8")
+            return trim(endpoint.redact(text)).encode("utf-8", "replace").decode("utf-8")
 
         return tuple(
             Evidence(e.method, e.path, clean(e.request), e.status, clean(e.reply))

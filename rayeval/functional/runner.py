@@ -10,7 +10,7 @@ from pathlib import Path
 from rayeval.domain.functional import CaseResult, FunctionalSpec, Outcome, SuiteTask
 from rayeval.domain.scenario import Scenario
 from rayeval.domain.service import Endpoint
-from rayeval.functional.context import SuiteContext, redact
+from rayeval.functional.context import SuiteContext
 from rayeval.functional.lines import Collected, Line, Started, Stopped
 from rayeval.functional.process import SuiteProcess
 
@@ -65,7 +65,7 @@ def run_suite(task: SuiteTask) -> Iterator[CaseResult]:
             yield from watch.take(process.drain())
         else:
             process.kill()
-        tail = redact(process.output_tail(), context.endpoint)
+        tail = context.endpoint.redact(process.output_tail())
         yield from watch.close(process.returncode, tail)
 
 

@@ -8,10 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rayeval.domain.functional import Outcome
-from rayeval.domain.report import RunReport
+from rayeval.domain.report import RunReport, ScenarioReport
 from rayeval.errors import RayevalError, UsageError
 
 Decode = Callable[[bytes, str], RunReport]
+
+MAX_FAIL_RATIO = 0.05
+"""失败多于这个比例的每日不能成为基线：与它比，坏的也像好的。"""
 
 _log = logging.getLogger(__name__)
 
@@ -49,13 +52,25 @@ def unfit(report: RunReport) -> str | None:
         return f"run type is {report.run_type}, not daily"
     if report.interrupted:
         return "the run was interrupted"
+    if report.narrowed:
+        return "it measured only a part (--scenario or --stage)"
     if not report.scenarios:
         return "it has no scenario"
-    for scenario in report.scenarios:
-        if not scenario.complete:
-            return f"scenario {scenario.scenario} is not complete"
-        if scenario.count(Outcome.FAIL) or scenario.count(Outcome.ERROR):
-            return f"scenario {scenario.scenario} has failed functional cases"
+    return next((flaw for scenario in report.scenarios if (flaw := _flaw(scenario))), None)
+
+
+def _flaw(scenario: ScenarioReport) -> str | None:
+    """这个场景为何使一份报告不能成为基线；没有缺陷为 None。"""
+    name = f"scenario {scenario.scenario}"
+    if not scenario.complete:
+        return f"{name} is not complete"
+    if scenario.count(Outcome.FAIL) or scenario.count(Outcome.ERROR):
+        return f"{name} has failed functional cases"
+    if scenario.accuracy is not None and not scenario.accuracy.valid:
+        return f"{name} has an invalid accuracy score"
+    for cell in scenario.cells:
+        if cell.summary.fail_ratio > MAX_FAIL_RATIO:
+            return f"{name}: {cell.summary.id} has {cell.summary.fail_ratio:.0%} failed requests"
     return None
 
 

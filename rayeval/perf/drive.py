@@ -29,6 +29,8 @@ _PROBE_S = 120.0
 _STOP_S = 15.0
 """叫停之后等压测者多久，秒。"""
 
+INTERRUPTED = "the cell was interrupted"
+
 Alive = Callable[[], str | None]
 """服务死了就说出死因，活着为 None。"""
 
@@ -114,9 +116,12 @@ class _Stage:
         )
         certificate = certify(hauls)
         if lost is not None:
-            reasons = (*certificate.reasons, f"the service was lost: {lost}")
+            why = lost if lost == INTERRUPTED else f"the service was lost: {lost}"
+            reasons = (*certificate.reasons, why)
             certificate = replace(certificate, ok=False, reasons=reasons)
         yield CellFinished(CellReport(summary, certificate), table)
+        if lost == INTERRUPTED:
+            raise KeyboardInterrupt
         if lost is not None:
             raise ServiceLostError(lost)
 
@@ -128,13 +133,17 @@ class _Stage:
         crew.prepare(self._shares(cell, epoch))
         crew.go()
         lost: str | None = None
-        while not crew.wait(POLL_S):
-            yield self._progress(note, cell, crew.counters())
-            lost = self._alive()
-            if lost is not None:
-                crew.cancel()
-                crew.wait(_STOP_S)
-                break
+        try:
+            while not crew.wait(POLL_S):
+                yield self._progress(note, cell, crew.counters())
+                lost = self._alive()
+                if lost is not None:
+                    break
+        except KeyboardInterrupt:
+            lost = INTERRUPTED
+        if lost is not None:
+            crew.cancel()
+            crew.wait(_STOP_S)
         lost = lost or self._alive()
         self._past = self._past + crew.counters()
         hauls = crew.collect()

@@ -26,7 +26,7 @@ class Rows:
         """备好每行都一样的列。"""
         self._go_s = go_s
         self._go_time = go_time
-        self._secret = "" if share.endpoint.api_key is None else _secret(share)
+        self._redact = share.endpoint.redact
         self._same = {
             "epoch": share.epoch,
             "worker": share.worker,
@@ -47,8 +47,8 @@ class Rows:
         start = exchange.t0_s - self._go_s
         row = {name: getattr(meaning, name) for name in _COLUMNS}
         end = start + row.pop("end_s")
-        if self._secret and row["error_message"]:
-            row["error_message"] = row["error_message"].replace(self._secret, "***")
+        if row["error_message"]:
+            row["error_message"] = self._redact(row["error_message"])
         row |= self._same
         row |= {
             "request_id": exchange.request_id,
@@ -77,9 +77,3 @@ class Rows:
         if self._pending:
             self._batches.append(pa.RecordBatch.from_pylist(self._pending, schema=REQUESTS))
             self._pending = []
-
-
-def _secret(share: Share) -> str:
-    """密钥明文，只用来从消息里抹掉它。"""
-    key = share.endpoint.api_key
-    return "" if key is None else key.get_secret_value()

@@ -67,11 +67,17 @@ class Executor(Protocol):
     """在哪里跑。可序列化，好让场景在远端再派生分片与压测者。"""
 
     def fan_out(
-        self, fn: Callable[[T], Iterator[E]], items: Sequence[T], profile: Profile
+        self,
+        fn: Callable[[T], Iterator[E]],
+        items: Sequence[T],
+        profile: Profile,
+        *,
+        pulse: Callable[[], None] = lambda: None,
     ) -> Iterator[Emission[T, E]]:
         """对每件活跑生成器 `fn`，随到随给；一件的崩溃不影响别件；关闭即取消其余。
 
-        `fn` 不产出 None。同一件的事件保持次序。
+        `fn` 不产出 None。同一件的事件保持次序。等待时每半秒左右在调用者处唤一次
+        `pulse`（SCENARIO 除外）；它抛出什么就以什么告终，其余取消。
         """
         ...
 

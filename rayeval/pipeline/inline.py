@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -18,6 +19,8 @@ E = TypeVar("E")
 
 BUFFER = 16
 """每次 fan_out 里生产者最多超前的事件数。"""
+PATIENCE_S = 10.0
+"""取消之后等各线程收场的时限，秒。"""
 _DEFAULT_WIDTH = 4
 
 
@@ -25,14 +28,20 @@ class InlineExecutor:
     """在本进程里跑；场景逐个跑在调用者的线程，套件与分片各占一个线程。"""
 
     def fan_out(
-        self, fn: Callable[[T], Iterator[E]], items: Sequence[T], profile: Profile
+        self,
+        fn: Callable[[T], Iterator[E]],
+        items: Sequence[T],
+        profile: Profile,
+        *,
+        pulse: Callable[[], None] = lambda: None,
     ) -> Iterator[Emission[T, E]]:
         """见端口。场景要收 Ctrl-C 并起子进程，所以不离开主线程。"""
         if profile.kind is Kind.SCENARIO:
             for index, item in enumerate(items):
                 yield from _walk(fn, index, item)
         else:
-            yield from _threads(fn, items, min(profile.width or _DEFAULT_WIDTH, len(items)))
+            width = min(profile.width or _DEFAULT_WIDTH, len(items))
+            yield from _threads(fn, items, width, pulse)
 
     def crew(self, workers: int) -> AbstractContextManager[LoadCrew]:
         """见端口。"""
@@ -65,9 +74,12 @@ def crash_of(error: BaseException) -> Crash:
 
 
 def _threads(
-    fn: Callable[[T], Iterator[E]], items: Sequence[T], width: int
+    fn: Callable[[T], Iterator[E]], items: Sequence[T], width: int, pulse: Callable[[], None]
 ) -> Iterator[Emission[T, E]]:
-    """`width` 个线程分食 items，经一个有界队列送出；关闭时让它们尽快停。"""
+    """`width` 个线程分食 items，经一个有界队列送出；关闭时让它们尽快停。
+
+    线程可能正卡在一个挂死的服务上：等到 PATIENCE_S 就不再等，它们是守护线程。
+    """
     todo = iter(list(enumerate(items)))
     lock, stop = threading.Lock(), threading.Event()
     out: queue.Queue[Emission[T, E]] = queue.Queue(BUFFER)
@@ -81,12 +93,15 @@ def _threads(
                 return
             _relay(_walk(fn, index, item), out, stop)  # type: ignore[arg-type]
 
-    threads = [threading.Thread(target=work, name=f"rayeval-inline-{n}") for n in range(width)]
+    threads = [
+        threading.Thread(target=work, name=f"rayeval-inline-{n}", daemon=True) for n in range(width)
+    ]
     for thread in threads:
         thread.start()
     try:
         left = len(items)
         while left:
+            pulse()
             try:
                 emission = out.get(timeout=0.5)
             except queue.Empty:
@@ -95,8 +110,9 @@ def _threads(
             yield emission
     finally:
         stop.set()
+        deadline = time.monotonic() + PATIENCE_S
         for thread in threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _relay(

@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from rayeval.accuracy.aggregate import answers_table
+from rayeval.domain.accuracy import Answer
 from rayeval.domain.events import (
+    Answered,
     AnswersFinished,
     CaseFinished,
     CellFinished,
@@ -40,6 +43,7 @@ class Recorder:
         self._cases: list[CaseResult] = []
         self._cells: list[CellReport] = []
         self._tables: list[pa.Table] = []
+        self._partial: dict[int, Answer] = {}
 
     def record(self, event: Event) -> list[str]:
         """写下一个事件该写的东西。"""
@@ -51,19 +55,29 @@ class Recorder:
                 self._cases.append(case)
             case CellFinished(report=report, requests=table):
                 return self._cell(report, table)
+            case Answered(answer=answer):
+                self._partial[answer.index] = answer
             case AnswersFinished():
+                self._partial.clear()
                 return self._answers(event)
-            case StageFinished(result=result) if result.stage == "functional":
-                return self._functional()
-            case StageFinished(result=result) if result.stage == "perf":
-                return self._rows()
+            case StageFinished(result=result):
+                return self._stage_done(result.stage)
             case _:
                 pass
         return []
 
+    def _stage_done(self, stage: str) -> list[str]:
+        """一个阶段结束时该写的。"""
+        writers = {
+            "functional": self._functional,
+            "perf": self._rows,
+            "accuracy": self._half_answered,
+        }
+        return writers[stage]() if stage in writers else []
+
     def close(self) -> list[str]:
         """场景中途倒下时，把攒着的也写出来。"""
-        return self._functional() + self._rows()
+        return self._functional() + self._rows() + self._half_answered()
 
     def _functional(self) -> list[str]:
         """结局、JUnit 与留痕。"""
@@ -99,13 +113,26 @@ class Recorder:
         data = parquet.parquet(pa.concat_tables(self._tables))
         return [self._artifacts.write(self._artifacts.perf(self._id, "requests.parquet"), data)]
 
+    def _half_answered(self) -> list[str]:
+        """没走完的准确率：已有的作答，没有分数。"""
+        if not self._partial:
+            return []
+        table = answers_table(self._partial.values())
+        name = self._artifacts.accuracy(self._id, "answers_partial.parquet")
+        return [self._artifacts.write(name, parquet.parquet(self._shown(table)))]
+
+    def _shown(self, table: pa.Table) -> pa.Table:
+        """没有要求就去掉会透出题面的列。"""
+        spec = self._plan.accuracy
+        keep = spec is not None and spec.include_questions
+        return table if keep else table.drop_columns(list(TELLING))
+
     def _answers(self, event: AnswersFinished) -> list[str]:
         """simple-evals 形状的三份文件与全部作答；没有要求就不留题面。"""
         accuracy, table, spec = event.accuracy, event.answers, self._plan.accuracy
         show = spec is not None and spec.include_questions
         system = spec.system_message if spec is not None else None
         stem = simple_evals.stem(accuracy, self._plan.scenario.model, self._artifacts.run_ts)
-        rows = table if show else table.drop_columns(list(TELLING))
         files = {
             f"{stem}.json": simple_evals.result_json(accuracy),
             f"{stem}.html": simple_evals.report_html(
@@ -114,7 +141,7 @@ class Recorder:
             f"{stem}_allresults.json": simple_evals.allresults_json(
                 accuracy, table, include_questions=show, system_message=system
             ),
-            "answers.parquet": parquet.parquet(rows),
+            "answers.parquet": parquet.parquet(self._shown(table)),
         }
         write, where = self._artifacts.write, self._artifacts.accuracy
         return [write(where(self._id, name), data) for name, data in files.items()]
@@ -130,7 +157,7 @@ def _certificates(cells: list[CellReport]) -> bytes:
 
 def event_line(scenario: str, event: Event) -> bytes | None:
     """事件 → events.jsonl 的一行；日志与大表不进来，进度太密也不进来。"""
-    if isinstance(event, LogChunk | Progress):
+    if isinstance(event, LogChunk | Progress | Answered):
         return None
     body: dict[str, object] = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -67,6 +67,7 @@ def run(
         git=provenance.git,
         scenarios=tuple(fold.report for fold in folds),
         interrupted=interrupted,
+        narrowed=spec.narrowed,
     )
 
 

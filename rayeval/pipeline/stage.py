@@ -9,11 +9,19 @@ from dataclasses import dataclass
 from rayeval.accuracy import aggregate, benchmarks, gpqa, prompt
 from rayeval.accuracy.shard import answer_shard
 from rayeval.domain.accuracy import Answer
-from rayeval.domain.events import AnswersFinished, CaseFinished, CellFinished, Event, Progress
+from rayeval.domain.events import (
+    Answered,
+    AnswersFinished,
+    CaseFinished,
+    CellFinished,
+    Event,
+    Progress,
+)
 from rayeval.domain.functional import CaseResult, Outcome
 from rayeval.domain.report import Status
 from rayeval.domain.run import ScenarioPlan
 from rayeval.domain.service import Endpoint
+from rayeval.errors import ServiceLostError
 from rayeval.functional.runner import run_suite, suite_tasks
 from rayeval.perf.crew import LoadCrew
 from rayeval.perf.drive import drive
@@ -34,6 +42,12 @@ class Bench:
     death: Callable[[], str | None]
     run_id: str
 
+    def pulse(self) -> None:
+        """服务死了就抛 ServiceLostError：不让各阶段对着一个死人等到超时。"""
+        death = self.death()
+        if death is not None:
+            raise ServiceLostError(death)
+
 
 Outcomes = Generator[Event, None, tuple[Status, str]]
 Stage = Callable[[Bench], Outcomes]
@@ -47,7 +61,7 @@ def functional(bench: Bench) -> Outcomes:
     seen: Counter[Outcome] = Counter()
     ran = 0
     profile = Profile(Kind.SUITE, width=spec.workers)
-    for emission in bench.executor.fan_out(run_suite, tasks, profile):
+    for emission in bench.executor.fan_out(run_suite, tasks, profile, pulse=bench.pulse):
         case = emission.event
         if emission.crash is not None:
             case = _crashed_suite(emission.item.suite, emission.crash)
@@ -90,7 +104,7 @@ def perf(bench: Bench) -> Outcomes:
             failed += event.report.summary.succeeded == 0
         yield event
     if failed:
-        return Status.FAIL, f"{failed} cells have not one successful request"
+        return Status.FAIL, f"cells without one successful request: {failed}"
     return Status.PASS, ""
 
 
@@ -112,12 +126,13 @@ def accuracy(bench: Bench) -> Outcomes:
     answers: dict[int, Answer] = {}
     profile = Profile(Kind.SHARD, width=len(shards), retries=SHARD_RETRIES)
     trouble = ""
-    for emission in bench.executor.fan_out(answer_shard, shards, profile):
+    for emission in bench.executor.fan_out(answer_shard, shards, profile, pulse=bench.pulse):
         if emission.crash is not None:
             trouble = f"shard {emission.index} ended early: {emission.crash.message}"
         if emission.event is None:
             continue
         answers[emission.event.index] = emission.event
+        yield Answered(emission.event)
         yield Progress("accuracy", done=len(answers), total=len(items))
     score = aggregate.aggregate(list(answers.values()), len(items), spec, kind)
     yield AnswersFinished(score, aggregate.answers_table(answers.values()))

@@ -97,14 +97,15 @@ def test_scenario_worker_killed_in_mid_run(rayeval_run, config, make_scenario, s
     assert "A worker died" not in done.out + done.err
 
 
-def test_ctrl_c_tears_down_and_still_writes_what_there_is(
-    rayeval_run, config, make_scenario, service_processes
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_interruption_tears_down_and_still_writes_what_there_is(
+    number, rayeval_run, config, make_scenario, service_processes
 ):
     process = rayeval_run.start(config(make_scenario("one"), perf=SLOW), "--address", "local")
     rayeval_run.await_event(process, '"event": "StageStarted", "stage": "perf"')
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     done = rayeval_run.finish(process, 60)
     assert done.code == 130, done.out + done.err
     assert done.stages("one")["perf"] == "CANCELLED"

@@ -198,3 +198,22 @@ def test_width_limits_how_many_run_at_once(executor, tmp_path):
     started = len(list(tmp_path.glob("*/started-*")))
     emissions.close()
     assert started == 2
+
+
+def test_pulse_that_raises_ends_the_wait_even_when_nothing_is_said(executor, tmp_path):
+    beats = []
+
+    def pulse():
+        beats.append(1)
+        if len(beats) > 2:
+            raise TimeoutError("no longer worth the wait")
+
+    with pytest.raises(TimeoutError, match="no longer worth"):
+        list(executor.fan_out(mute, [str(tmp_path)], SHARD, pulse=pulse))
+
+
+def mute(item: str):
+    for _ in range(400):
+        time.sleep(0.05)
+        if Path(item, "never").exists():
+            yield item

@@ -14,7 +14,7 @@ SLOW = {
     "concurrency": [1, 2],
     "input_length": [32],
     "output_length": [200],
-    "requests_per_stream": 50,
+    "num_requests": [1, 100],
     "control_method": "queue",
 }
 
@@ -115,7 +115,8 @@ def test_interruption_tears_down_and_still_writes_what_there_is(
     number, rayeval_run, config, make_scenario, service_processes
 ):
     process = rayeval_run.start(config(make_scenario("one"), perf=SLOW), "--address", "inline")
-    rayeval_run.await_event(process, '"event": "StageStarted", "stage": "perf"')
+    rayeval_run.await_event(process, '"event": "CellFinished"')
+    time.sleep(0.5)  # 进到第二个 cell 里
     process.send_signal(number)
     done = rayeval_run.finish(process, 30)
     assert done.code == 130
@@ -124,6 +125,11 @@ def test_interruption_tears_down_and_still_writes_what_there_is(
     assert done.stages("one")["perf"] == "CANCELLED"
     assert list(done.artifacts.glob("functional/one/*/junit.xml"))
     assert list(done.artifacts.glob("logs/service_one_*.log"))
+    assert len(list(done.artifacts.glob("perf/one/*/requests_*.csv"))) == 2
+    [_, cell] = done.scenario("one")["cells"]
+    assert "the cell was interrupted" in cell["certificate"]["reasons"]
+    assert cell["summary"]["succeeded"] > 0
+    assert "INTERRUPTED" in done.out
     assert until_gone(service_processes, done.report["run_id"])
     assert "Traceback" not in done.err
 
@@ -146,6 +152,39 @@ def test_service_killed_in_mid_run_fails_fast_and_the_rest_is_skipped(
     assert "killed by SIGKILL" in stages["perf"]["reason"]
     assert stages["accuracy"]["status"] == "SKIPPED"
     assert "service lost during perf" in stages["accuracy"]["reason"]
+
+
+def test_service_killed_in_mid_accuracy_fails_fast_and_keeps_the_answers(
+    rayeval_run, config, make_scenario, service_processes, mock_command
+):
+    service = {"command": [*mock_command, "--ttft-ms", "50"], "startup_timeout_s": 30}
+    folder = config(make_scenario("one", service=service))
+    profile = folder / "tests" / "accuracy" / "pr.yaml"
+    text = profile.read_text().replace("num_examples: 4", "num_examples: 30\nn_repeats: 40")
+    profile.write_text(text)
+    flags = ("--address", "inline", "--stage", "accuracy")
+    process = rayeval_run.start(folder, *flags)
+    rayeval_run.await_event(process, '"event": "StageStarted", "stage": "accuracy"')
+    [command] = rayeval_run.artifacts.glob("runs/*/command.json")
+    time.sleep(1.0)  # 让一些题答完
+    for pid in service_processes(json.loads(command.read_text())["run_id"]):
+        if b"guard" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
+    begin = time.monotonic()
+    done = rayeval_run.finish(process, 60)
+    assert time.monotonic() - begin < 30
+    assert done.stages("one")["accuracy"] == "ERROR"
+    assert list(done.artifacts.glob("accuracy/one/*/answers_partial.parquet"))
+
+
+def test_named_baseline_that_is_not_there_is_told_before_measuring(
+    rayeval_run, config, make_scenario
+):
+    flags = ("--address", "inline", "--baseline", "nowhere.json")
+    done = rayeval_run(config(make_scenario("one")), *flags)
+    assert done.code == 2
+    assert "nowhere.json" in done.err
+    assert not done.artifacts.exists()
 
 
 def test_same_second_runs_do_not_share_a_folder(rayeval_run, config, make_scenario):

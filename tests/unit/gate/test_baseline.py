@@ -124,3 +124,15 @@ def test_unfit_says_why(reports):
     assert "pr, not daily" in unfit(reports.run())
     assert "no scenario" in unfit(reports.run(run_type="daily", scenarios=()))
     assert unfit(reports.run(run_type="daily")) is None
+
+
+def test_a_part_and_a_failing_load_do_not_become_the_baseline(reports):
+    whole = daily(reports, "whole", 1)
+    assert unfit(whole) is None
+    assert "only a part" in unfit(daily(reports, "part", 1, narrowed=True))
+    lossy = reports.scenario(cells=(reports.cell(fail_ratio=0.06),))
+    assert "6% failed" in unfit(daily(reports, "lossy", 1, lossy))
+    limit = reports.scenario(cells=(reports.cell(fail_ratio=0.05),))
+    assert unfit(daily(reports, "limit", 1, limit)) is None
+    invalid = reports.scenario(accuracy=reports.accuracy(valid=False))
+    assert "invalid accuracy" in unfit(daily(reports, "invalid", 1, invalid))
