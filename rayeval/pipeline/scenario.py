@@ -19,6 +19,7 @@ from rayeval.service.launcher import launch
 from rayeval.service.readiness import await_ready
 from rayeval.service.running import LaunchContext, Running
 
+SMALL_CHUNK = 1 << 16
 LOG_INTERVAL_S = 2.0
 """测量途中每隔这么久把服务日志送回驱动端一次。"""
 
@@ -181,7 +182,9 @@ class _Course:
                 yield from self._log()
 
     def _log(self) -> Iterator[LogChunk]:
-        """送出新增的服务日志，直到读尽。"""
+        """送出新增的服务日志；读到一小截就算到头，免得追着一个话多的服务停不下来。"""
         self._log_at = time.monotonic()
         while self.running is not None and (data := self.running.new_log()):
             yield LogChunk(data)
+            if len(data) < SMALL_CHUNK:
+                return
