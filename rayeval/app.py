@@ -65,6 +65,7 @@ def main_job(options: RunOptions, console: Console) -> int:
     )
     if options.baseline is not None:  # 名字写错要在测量几小时之前说
         find_baseline(options.baseline, report_json.decode)
+    _require_datasets(spec)
     artifacts = Artifacts(options.artifacts, _claim(options.artifacts, stamp))
     artifacts.prepare()
     provenance = Provenance(_versions(), _git(options.config_dir))
@@ -127,6 +128,22 @@ def show(
     for renderable in terminal.summary(report, verdict):
         console.print(renderable, highlight=False)
     console.print(f"artifacts: {where.parent}", highlight=False, soft_wrap=True)
+
+
+def _require_datasets(spec: RunSpec) -> None:
+    """题目文件要在启动任何服务之前就在手边；缺的一次说全。"""
+    missing = {
+        plan.accuracy.dataset: plan.scenario.id
+        for plan in spec.plans
+        if plan.accuracy is not None and not Path(plan.accuracy.dataset).is_file()
+    }
+    if missing:
+        lines = [
+            f"scenario {scenario}: dataset {path} does not exist; name your copy in its "
+            "tests/accuracy profile, or leave the stage out with --stage"
+            for path, scenario in missing.items()
+        ]
+        raise UsageError("\n".join(lines))
 
 
 def _claim(root: Path, stamp: str) -> str:

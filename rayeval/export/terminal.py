@@ -124,6 +124,8 @@ def _cell(cell: CellReport) -> tuple[Text, ...]:
     ttft, tpot, e2e = (s.stats.get(key, Stats()) for key in ("ttft", "tpot", "e2e"))
     certificate = cell.certificate
     seal = Text("ok", "green") if certificate.ok else Text("; ".join(certificate.reasons), "yellow")
+    if certificate.ok and s.succeeded and not s.plateau.get("e2e", Stats()).n:
+        seal.append(f", ramp only: never held {s.concurrency} in flight", "yellow")
     numbers = (
         str(s.issued),
         f"{s.fail_ratio * 100:.1f}",

@@ -89,8 +89,12 @@ def perf(now: ScenarioReport, _: ScenarioReport | None, __: GateSpec) -> list[Fi
     return []
 
 
-def certificate(now: ScenarioReport, base: ScenarioReport | None, _: GateSpec) -> list[Finding]:
-    """发生器没守约的 cell 不作数，既不能过也不能挂：这边、基线那边各一条 uncertified。"""
+def certificate(now: ScenarioReport, base: ScenarioReport | None, spec: GateSpec) -> list[Finding]:
+    """发生器没守约的 cell 不作数，既不能过也不能挂：这边、基线那边各一条 uncertified。
+
+    本来就没有基线可比、失败率也在限内的，没有裁决被它挡住，只告警。
+    """
+    known = {cell.summary.id for cell in base.cells} if base is not None else set()
     measured = {cell.summary.id for cell in now.cells}
     suspects: list[tuple[str, CellReport]] = [("the", cell) for cell in now.cells]
     if base is not None:
@@ -100,7 +104,9 @@ def certificate(now: ScenarioReport, base: ScenarioReport | None, _: GateSpec) -
         if not cell.certificate.ok:
             reasons = "; ".join(cell.certificate.reasons) or "no reason recorded"
             message = f"{whose} load generator did not keep its promise: {reasons}"
-            where, level = cell.summary.id, Level.INCONCLUSIVE
+            where = cell.summary.id
+            harmless = where not in known and cell.summary.fail_ratio <= spec.max_fail_ratio
+            level = Level.WARN if harmless else Level.INCONCLUSIVE
             findings.append(
                 Finding("certificate", level, "uncertified", now.scenario, where, message)
             )

@@ -211,3 +211,13 @@ def test_api_key_is_nowhere_in_what_a_run_leaves(
     files = [path for path in done.artifacts.rglob("*") if path.is_file()]
     assert len(files) > 10
     assert [path for path in files if key.encode() in path.read_bytes()] == []
+
+
+def test_missing_dataset_is_told_before_anything_starts(rayeval_run, config, make_scenario):
+    folder = config(make_scenario("one"))
+    profile = folder / "tests" / "accuracy" / "pr.yaml"
+    profile.write_text(profile.read_text().replace("science_sample.csv", "nowhere.csv"))
+    done = rayeval_run(folder, "--address", "inline")
+    assert done.code == 2
+    assert "nowhere.csv does not exist" in done.err
+    assert not done.artifacts.exists()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,15 @@ from rayeval.export import report_json
 
 ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "configs" / "demo"
+
+
+@pytest.fixture(autouse=True)
+def signals_as_they_were():
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.fixture

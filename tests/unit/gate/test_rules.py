@@ -140,6 +140,15 @@ def test_an_uncertified_cell_neither_passes_nor_fails(reports):
     assert "loop lag" in finding.message
 
 
+def test_an_uncertified_cell_that_blocks_no_comparison_only_warns(reports):
+    now = reports.scenario(cells=(reports.cell(ok=False),))
+    (finding,) = certificate(now, None, SPEC)
+    assert (finding.kind, finding.level) == ("uncertified", Level.WARN)
+    failing = reports.scenario(cells=(reports.cell(ok=False, fail_ratio=0.5),))
+    (finding,) = certificate(failing, None, SPEC)
+    assert finding.level is Level.INCONCLUSIVE
+
+
 def test_an_uncertified_baseline_cell_is_named_only_where_it_is_compared(reports):
     base = reports.scenario(cells=(reports.cell(ok=False), reports.cell(ok=False, concurrency=64)))
     (finding,) = certificate(reports.scenario(), base, SPEC)
