@@ -77,7 +77,10 @@ class RayCrew:
             for n, share in zip(self._active, shares, strict=True)
         }
         self._settle(refs, START_TIMEOUT_S)
-        if refs and all(n in self._lost for n in self._active):
+        if refs:
+            message = f"{len(refs)} load workers did not start within {START_TIMEOUT_S:.0f} s"
+            raise InfrastructureError(message)
+        if self._active and all(n in self._lost for n in self._active):
             message = "not one load worker could be started: " + "; ".join(self._lost.values())
             raise InfrastructureError(message)
 

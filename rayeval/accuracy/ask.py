@@ -24,8 +24,6 @@ MAX_BACKOFF_S = 30.0
 MAX_RETRY_AFTER_S = 60.0
 TOO_MANY_REQUESTS = 429
 MAX_MESSAGE_CHARS = 500
-MIN_SECRET_CHARS = 6
-"""更短的密钥（如 EMPTY 之类的占位）不遮：它会误伤正文里的寻常字。"""
 
 
 class Chat(Protocol):

@@ -19,7 +19,6 @@ _NEEDED = [
 ]
 
 Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 
 def summarise(

@@ -19,9 +19,10 @@ from rayeval.service.launcher import launch
 from rayeval.service.readiness import await_ready
 from rayeval.service.running import LaunchContext, Running
 
-SMALL_CHUNK = 1 << 16
 LOG_INTERVAL_S = 2.0
 """测量途中每隔这么久把服务日志送回驱动端一次。"""
+SMALL_CHUNK = 1 << 16
+"""短于此（字节）的一截日志算是读到了头。"""
 
 
 @dataclass(frozen=True, slots=True)

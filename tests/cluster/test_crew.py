@@ -95,6 +95,21 @@ def test_lost_worker_is_said_and_the_other_counts_on(two_nodes, start_mock):
     assert survivors.done >= 20
 
 
+def test_crew_whose_every_worker_is_dead_says_so_instead_of_measuring_nothing(
+    two_nodes, start_mock
+):
+    import ray
+
+    from rayeval.errors import InfrastructureError
+    from rayeval_actors.load import ray_crew
+
+    mock = start_mock()
+    with ray_crew(1) as crew:
+        ray.kill(crew._actors[0])
+        with pytest.raises(InfrastructureError, match="not one load worker could be started"):
+            crew.prepare(shares(mock.endpoint, 1))
+
+
 def test_cancelled_crew_gives_the_rows_it_has(two_nodes, start_mock):
     from rayeval_actors.load import ray_crew
 
