@@ -14,8 +14,8 @@ from rayeval.config.document import Document, beside, read
 from rayeval.config.schema import RUN_TYPES, MatrixFile, ProvidersFile, ScenarioFile
 from rayeval.domain.accuracy import AccuracySpec
 from rayeval.domain.functional import FunctionalSpec
-from rayeval.domain.load import PerfSpec
 from rayeval.domain.model import Model
+from rayeval.domain.perf import PerfSpec
 from rayeval.errors import ConfigError, Problem
 
 M = TypeVar("M", bound=Model)

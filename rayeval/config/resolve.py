@@ -18,7 +18,7 @@ from rayeval.config.schema import (
 )
 from rayeval.domain.accuracy import AccuracySpec
 from rayeval.domain.functional import FunctionalSpec
-from rayeval.domain.load import PerfSpec
+from rayeval.domain.perf import PerfSpec
 from rayeval.domain.run import RunSpec, ScenarioPlan
 from rayeval.domain.scenario import Mode, Provider, Scenario
 from rayeval.domain.service import ExternalService, KubernetesService, LocalService, ServiceSpec

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from rayeval.domain.accuracy import AccuracySpec
 from rayeval.domain.functional import FunctionalSpec
-from rayeval.domain.load import PerfSpec
 from rayeval.domain.model import Model
+from rayeval.domain.perf import PerfSpec
 from rayeval.domain.scenario import Mode, Provider, Quant, Reasoning, Resources
 from rayeval.domain.verdict import GateSpec
 

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from rayeval.domain.accuracy import Accuracy, Answer
 from rayeval.domain.functional import CaseResult
-from rayeval.domain.load import Cell, Counters
+from rayeval.domain.load import Counters
+from rayeval.domain.perf import Cell
 from rayeval.domain.report import CellReport, StageResult
 
 

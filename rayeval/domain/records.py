@@ -33,6 +33,8 @@ REQUESTS = pa.schema(
         ("clock", pa.string()),  # read | kernel
         # token
         ("token_events", pa.int32()),
+        # 与首 token 事件同一次读到的 token 事件数：大于 1 时 ttft_s 是其中最晚者的戳
+        ("first_read_events", pa.int32()),
         ("prompt_tokens", pa.int32()),
         ("cached_tokens", pa.int32()),
         ("completion_tokens", pa.int32()),
@@ -49,6 +51,8 @@ REQUESTS = pa.schema(
         # 服务自报
         ("server_ttft_s", pa.float64()),
         ("server_tpot_s", pa.float64()),
+        ("server_e2e_s", pa.float64()),
+        ("spec_accept_rate", pa.float64()),  # 投机解码的接受率，0 到 1
         ("x_span_id", pa.string()),
         ("trace_id", pa.string()),
     ]

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from rayeval.client.openai import OpenAIClient, Reply
-from rayeval.domain.load import PerfSpec
+from rayeval.domain.perf import PerfSpec
 from rayeval.perf.prompts import MIN_WORDS, prompt_text
 from rayeval.perf.tally import count
 

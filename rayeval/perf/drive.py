@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from rayeval.client.openai import OpenAIClient
 from rayeval.domain.events import CellFinished, Progress
-from rayeval.domain.load import Cell, Counters, PerfSpec, Share
+from rayeval.domain.load import Counters, Share
+from rayeval.domain.perf import Cell, PerfSpec
 from rayeval.domain.records import REQUESTS
 from rayeval.domain.report import CellReport
 from rayeval.domain.scenario import Provider

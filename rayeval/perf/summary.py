@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rayeval.domain.load import Cell, PerfSpec
+from rayeval.domain.perf import Cell, PerfSpec
 from rayeval.domain.report import CellSummary, Stats
 
 _QUANTILES = (50, 75, 90, 95, 99)

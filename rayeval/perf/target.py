@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from rayeval import __version__
-from rayeval.domain.load import PerfSpec, Share
+from rayeval.domain.load import Share
+from rayeval.domain.perf import PerfSpec
 from rayeval.domain.service import Endpoint
 from rayeval.errors import UsageError
 

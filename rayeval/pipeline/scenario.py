@@ -69,7 +69,9 @@ def _crew(stack: ExitStack, plan: ScenarioPlan, executor: Executor) -> LoadCrew 
     """计划了 perf 才要压测组；不多于最大的并发。"""
     if plan.perf is None:
         return None
-    return stack.enter_context(executor.crew(min(plan.perf.workers, max(plan.perf.concurrency))))
+    return stack.enter_context(
+        executor.crew(min(plan.perf.workers or 1, max(plan.perf.concurrency)))
+    )
 
 
 def _bench(

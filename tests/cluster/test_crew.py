@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rayeval.domain.load import Cell, PerfSpec, Share
+from rayeval.domain.load import Share
+from rayeval.domain.perf import Cell, PerfSpec
 from rayeval.domain.schedule import Slice
 
 pytestmark = pytest.mark.cluster

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from rayeval.domain.events import CellFinished, Progress
-from rayeval.domain.load import PerfSpec
+from rayeval.domain.perf import PerfSpec
 from rayeval.domain.scenario import Provider
 from rayeval.domain.service import Endpoint
 from rayeval.errors import ServiceLostError

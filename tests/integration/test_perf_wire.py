@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from rayeval.domain.load import ClimbSpec, PerfSpec, Share
+from rayeval.domain.load import Share
+from rayeval.domain.perf import ClimbSpec, PerfSpec
 from rayeval.domain.schedule import Slice
 from rayeval.domain.service import Endpoint
 from rayeval.perf.certificate import certify

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from rayeval.domain.load import ClimbSpec, PerfSpec
+from rayeval.domain.perf import ClimbSpec, PerfSpec
 from rayeval.domain.service import REDACTED, Endpoint
 
 

@@ -5,7 +5,8 @@ import json
 import pyarrow as pa
 import pytest
 
-from rayeval.domain.load import PerfSpec, Share, WorkerHealth
+from rayeval.domain.load import Share, WorkerHealth
+from rayeval.domain.perf import PerfSpec
 from rayeval.domain.records import REQUESTS
 from rayeval.domain.schedule import Slice
 from rayeval.domain.service import Endpoint

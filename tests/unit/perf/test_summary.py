@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rayeval.domain.load import PerfSpec
+from rayeval.domain.perf import PerfSpec
 from rayeval.domain.records import REQUESTS
 from rayeval.perf.summary import describe, summarise
 

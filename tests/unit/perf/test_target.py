@@ -4,7 +4,7 @@ import json
 import pytest
 from pydantic import SecretStr
 
-from rayeval.domain.load import Sampling
+from rayeval.domain.perf import Sampling
 from rayeval.domain.service import Endpoint
 from rayeval.errors import UsageError
 from rayeval.perf.target import RequestWriter, parse_target

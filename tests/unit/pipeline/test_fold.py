@@ -4,7 +4,7 @@ import pytest
 
 from rayeval.domain.events import CaseFinished, LogChunk, ServiceReady, StageFinished, StageStarted
 from rayeval.domain.functional import CaseResult, FunctionalSpec, Outcome
-from rayeval.domain.load import PerfSpec
+from rayeval.domain.perf import PerfSpec
 from rayeval.domain.report import StageResult, Status
 from rayeval.domain.run import ScenarioPlan
 from rayeval.domain.scenario import Mode, Provider, Scenario
