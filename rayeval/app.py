@@ -5,20 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import platform
 import secrets
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from rich.console import Console
 
-import rayeval
 from rayeval import config
 from rayeval.domain.report import RunReport
 from rayeval.domain.run import RunSpec
@@ -28,10 +23,23 @@ from rayeval.export import markdown, report_json, terminal
 from rayeval.export.files import Artifacts
 from rayeval.gate.baseline import find_baseline
 from rayeval.gate.judge import judge
+from rayeval.inputs import provenance_of, write_inputs
 from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.inline import InlineExecutor
-from rayeval.pipeline.run import Provenance, run
+from rayeval.pipeline.run import run
 from rayeval.progress import choose_view
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """怎么跑：在哪里跑、产物放哪、怎么说话。"""
+
+    address: str
+    artifacts: Path
+    ship: str = "installed"
+    parallel: int | None = None
+    quiet: bool = False
+    as_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,46 +47,53 @@ class RunOptions:
     """`rayeval run` 的全部开关。"""
 
     config_dir: Path
-    address: str
     run_type: str
     scenarios: tuple[str, ...]
     stages: tuple[str, ...]
-    artifacts: Path
     baseline: Path | None
-    ship: str
-    parallel: int | None
-    quiet: bool
-    as_json: bool
+    manner: Manner
 
 
 def main_job(options: RunOptions, console: Console) -> int:
     """跑、写、判；返回退出码。配置的错在启动任何东西之前就抛出。"""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     spec = config.load(
         options.config_dir,
         run_type=options.run_type,
         scenarios=options.scenarios,
         stages=options.stages,
         env=dict(os.environ),
-        run_id=f"{stamp}-{secrets.token_hex(3)}",
+        run_id=new_run_id(),
         baseline=str(options.baseline) if options.baseline else None,
     )
-    if options.baseline is not None:  # 名字写错要在测量几小时之前说
-        find_baseline(options.baseline, report_json.decode)
+    return carry_out(spec, options.manner, console, seek_baseline=True)
+
+
+def new_run_id() -> str:
+    """这次运行的名字：开始的时刻（UTC），加几位免得撞上。"""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def carry_out(
+    spec: RunSpec, manner: Manner, console: Console, *, seek_baseline: bool = False
+) -> int:
+    """一次运行从输入到退出码；`seek_baseline`：没点名基线时自己去产物目录里找。"""
+    if spec.baseline is not None:  # 名字写错要在测量几小时之前说
+        find_baseline(Path(spec.baseline), report_json.decode)
     _require_datasets(spec)
-    artifacts = Artifacts(options.artifacts, _claim(options.artifacts, stamp))
+    stamp = spec.run_id.partition("-")[0]
+    artifacts = Artifacts(manner.artifacts, _claim(manner.artifacts, stamp))
     artifacts.prepare()
-    provenance = Provenance(_versions(), _git(options.config_dir))
-    _write_inputs(artifacts, spec, provenance, options)
-    names = [plan.scenario.id for plan in spec.plans]
+    provenance = provenance_of(Path(spec.config_dir))
+    write_inputs(artifacts, spec, provenance, manner.address)
+    loads = {plan.scenario.id: plan.perf for plan in spec.plans}
     with (
-        _executor(options.address, options.ship) as executor,
-        choose_view(console, names, quiet=options.quiet, as_json=options.as_json) as view,
+        _executor(manner.address, manner.ship) as executor,
+        choose_view(console, loads, quiet=manner.quiet, as_json=manner.as_json) as view,
     ):
-        report = run(spec, executor, artifacts, provenance, view.watch, parallel=options.parallel)
-    verdict = conclude(report, spec, artifacts)
+        report = run(spec, executor, artifacts, provenance, view.watch, parallel=manner.parallel)
+    verdict = conclude(report, spec, artifacts, seek_baseline=seek_baseline)
     code = CancelledRun.exit_code if report.interrupted else verdict.exit_code
-    show(report, verdict, console, artifacts, as_json=options.as_json, code=code)
+    show(report, verdict, console, artifacts, as_json=manner.as_json, code=code)
     return code
 
 
@@ -99,13 +114,18 @@ def _executor(address: str, ship: str) -> Iterator[Executor]:
         yield RayExecutor()
 
 
-def conclude(report: RunReport, spec: RunSpec, artifacts: Artifacts) -> Verdict:
-    """存报告，找基线，裁决，写 report.md。没点名基线时用产物目录里最新的绿色每日。"""
+def conclude(
+    report: RunReport, spec: RunSpec, artifacts: Artifacts, *, seek_baseline: bool
+) -> Verdict:
+    """存报告，找基线，裁决，写 report.md。去找时用产物目录里最新的绿色每日。"""
     artifacts.write(artifacts.run("report.json"), report_json.encode(report))
-    place = Path(spec.baseline) if spec.baseline else artifacts.root
-    found = find_baseline(place, report_json.decode, exclude_run_id=report.run_id)
+    place = Path(spec.baseline) if spec.baseline else artifacts.root if seek_baseline else None
+    found = place and find_baseline(place, report_json.decode, exclude_run_id=report.run_id)
     baseline, name = found or (None, None)
     verdict = judge(report, baseline, spec.gate, baseline_name=name)
+    if place is None:  # 没有去找，就不说没有找到
+        told = tuple(f for f in verdict.findings if f.kind != "missing_baseline")
+        verdict = dataclasses.replace(verdict, findings=told)
     artifacts.write(artifacts.run("report.md"), markdown.report_md(report, verdict))
     return verdict
 
@@ -160,61 +180,6 @@ def _claim(root: Path, stamp: str) -> str:
             raise InfrastructureError(message) from error
         else:
             return candidate
-
-
-def _write_inputs(
-    artifacts: Artifacts, spec: RunSpec, provenance: Provenance, options: RunOptions
-) -> None:
-    """这次运行的输入：命令、版本、来历、配置摘要、解析后的配置；密钥已隐去。"""
-    body = {
-        "argv": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "address": options.address,
-        "run_id": spec.run_id,
-        "versions": provenance.versions,
-        "git": provenance.git,
-        "config_digest": spec.config_digest,
-        "environment": {
-            name: value
-            for name, value in sorted(os.environ.items())
-            if name in {"CI", "RAY_ADDRESS", "CUDA_VISIBLE_DEVICES", "ASCEND_RT_VISIBLE_DEVICES"}
-        },
-    }
-    text = json.dumps(body, ensure_ascii=False, indent=1)
-    artifacts.write(artifacts.run("command.json"), text.encode("utf-8", "replace") + b"\n")
-    resolved = config.resolved_yaml(spec)
-    artifacts.write(artifacts.run("config.resolved.yaml"), resolved.encode())
-
-
-def _versions() -> dict[str, str]:
-    """我们、Python、Ray 的版本；不导入 ray。"""
-    versions = {"rayeval": rayeval.__version__, "python": platform.python_version()}
-    try:
-        versions["ray"] = version("ray")
-    except PackageNotFoundError:  # 只用 inline 的精简安装
-        versions["ray"] = "not installed"
-    return versions
-
-
-def _git(folder: Path) -> dict[str, str]:
-    """配置所在仓库的提交与分支；不在仓库里则为空。"""
-    facts = {}
-    for name, arguments in (
-        ("commit", ["rev-parse", "HEAD"]),
-        ("branch", ["rev-parse", "--abbrev-ref", "HEAD"]),
-    ):
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(folder), *arguments],  # noqa: S607 用户的 git
-                capture_output=True,
-                text=True,
-                timeout=10,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return {}
-        if done.returncode == 0:
-            facts[name] = done.stdout.strip()
-    return facts
 
 
 def judge_stored(

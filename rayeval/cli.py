@@ -6,24 +6,18 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 import rayeval
+from rayeval import cli_stage
+from rayeval.cli_options import EXIT_CODES, Artifacts, Debug, Json, Quiet, Ship, console
 from rayeval.errors import ConfigError
 from rayeval.exits import catch_signals, leave
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 PURPOSE = "Regression runs for LLM inference services: launch, check, load, score, gate."
-EXIT_CODES = (
-    "Exit codes: 0 pass, 1 gate failed, 2 usage or configuration, 3 infrastructure, 4 inconclusive."
-)
-PIPE_WIDTH = 160
 cli = typer.Typer(
     name="rayeval",
     help=PURPOSE,
@@ -48,8 +42,6 @@ Baseline = Annotated[
     Path | None,
     typer.Option(help="Stored report or artifacts to compare with; default: newest green daily."),
 ]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 typer 的回调就是这个形状
@@ -77,15 +69,13 @@ def run(
     run_type: RunType = "pr",
     scenario: ScenarioIds = None,
     stage: Stages = None,
-    artifacts: Annotated[Path, typer.Option(help="Where results are written.")] = Path("artifacts"),
+    artifacts: Artifacts = Path("artifacts"),
     baseline: Baseline = None,
-    ship: Annotated[
-        str, typer.Option(help="How code reaches other nodes: installed or source.")
-    ] = "installed",
+    ship: Ship = "installed",
     parallel: Annotated[
         int | None, typer.Option(min=1, help="Scenarios at a time; default: the number of nodes.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -93,25 +83,34 @@ def run(
 
     def job() -> int:
         """启动、测量、收场、判定。"""
-        from rayeval.app import RunOptions, main_job
+        from rayeval.app import Manner, RunOptions, main_job
 
         options = RunOptions(
             config_dir=config,
-            address=address,
             run_type=run_type,
             scenarios=tuple(scenario or ()),
             stages=tuple(stage or ()),
-            artifacts=artifacts,
             baseline=baseline,
-            ship=ship,
-            parallel=parallel,
-            quiet=quiet,
-            as_json=as_json,
+            manner=Manner(
+                address=address,
+                artifacts=artifacts,
+                ship=ship,
+                parallel=parallel,
+                quiet=quiet,
+                as_json=as_json,
+            ),
         )
         catch_signals()
-        return main_job(options, _console())
+        return main_job(options, console())
 
     leave(job, debug=debug)
+
+
+cli.command(
+    "perf",
+    help="Load a service that already runs: one perf stage, no YAML; acs-bench's flag names.",
+    epilog=EXIT_CODES,
+)(cli_stage.add_load_flags(cli_stage.perf))
 
 
 @cli.command(help="Check every configuration file; all errors at once, with file:line:column.")
@@ -180,7 +179,7 @@ def _print_plan(rows: list, *, as_json: bool) -> None:  # type: ignore[type-arg]
         table.add_row(
             row.scenario, row.mode, stages, str(len(row.suites)), cells, requests, questions
         )
-    _console().print(table)
+    console().print(table)
 
 
 @cli.command(help="Write the JSON Schemas and the generated reference into the configuration.")
@@ -227,7 +226,7 @@ def gate(
         """读、判、说。"""
         from rayeval.app import judge_stored
 
-        return judge_stored(stored, baseline, config, _console(), as_json=as_json)
+        return judge_stored(stored, baseline, config, console(), as_json=as_json)
 
     leave(job, debug=debug)
 
@@ -245,13 +244,6 @@ def mock(context: typer.Context) -> None:
     from rayeval.mock.__main__ import main as serve
 
     raise typer.Exit(serve(context.args))
-
-
-def _console() -> Console:
-    """真终端用它的宽度；管道与日志里没有宽度，给足，免得截断。"""
-    from rich.console import Console
-
-    return Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -16,11 +16,19 @@ from rich.text import Text
 from rayeval.domain.events import CaseFinished, Event, Progress, StageFinished, StageStarted
 from rayeval.domain.functional import Outcome
 from rayeval.domain.load import Counters
+from rayeval.domain.perf import Cell, PerfSpec
 from rayeval.domain.report import Status
+from rayeval.forecast import Forecast
 from rayeval.pipeline.executor import Crash
 
 PLAIN_INTERVAL_S = 5.0
 """非终端上，同一场景的进度行至多这么久一行；阶段的开始与结束总会说。"""
+LONGEST = 100
+"""剩余时间里一个单位至多写到这么多，再多就换大的。"""
+SETTLED_S = 0.5
+"""进入一个 cell 这么久之后才说它的速率，秒。"""
+Loads = Mapping[str, PerfSpec | None]
+"""场景 → 它的压测档位，好估剩余时间；不压测的为 None。"""
 STYLES = {
     Status.PASS: "green",
     Status.FAIL: "red",
@@ -34,12 +42,16 @@ STYLES = {
 class Row:
     """一个场景此刻的样子。"""
 
+    forecast: Forecast | None = None
     stage: str = "waiting"
     note: str = ""
     done: int = 0
     total: int = 0
     counters: Counters | None = None
     since: float = field(default_factory=time.monotonic)
+    cell: Cell | None = None
+    cell_since: float = field(default_factory=time.monotonic)
+    cell_tokens: int = 0
     results: list[tuple[str, Status]] = field(default_factory=list)
     bad_cases: int = 0
 
@@ -50,8 +62,12 @@ class Row:
                 self.stage, self.note, self.done, self.total = stage, note, 0, 0
                 self.counters, self.since = None, time.monotonic()
             case Progress():
-                self.note, self.done, self.total = event.note, event.done, event.total
+                self.note = event.note.removesuffix(" epoch 1/1")
+                self.done, self.total = event.done, event.total
                 self.counters = event.counters or self.counters
+                if event.cell != self.cell and self.counters is not None:
+                    self.cell, self.cell_since = event.cell, time.monotonic()
+                    self.cell_tokens = self.counters.tokens
             case CaseFinished(case=case):
                 self.bad_cases += case.outcome in {Outcome.FAIL, Outcome.ERROR}
             case StageFinished(result=result):
@@ -65,12 +81,13 @@ class Row:
                 pass
 
     def amount(self) -> str:
-        """做了多少：`12/40`、在途、失败、速率。"""
+        """做了多少：`12/40`、在途、失败、当前 cell 的速率。"""
         parts = [f"{self.done}/{self.total}" if self.total else str(self.done or "")]
         if self.counters is not None and self.stage == "perf":
-            rate = self.counters.tokens / max(time.monotonic() - self.since, 1e-9)
             parts += [f"in flight {self.counters.in_flight}", f"failed {self.counters.failed}"]
-            parts += [f"{rate:,.0f} tok/s"] if self.counters.tokens else []
+            seconds = time.monotonic() - self.cell_since
+            rate = (self.counters.tokens - self.cell_tokens) / max(seconds, SETTLED_S)
+            parts += [f"{rate:,.0f} tok/s"] if rate and seconds > SETTLED_S else []
         elif self.bad_cases and self.stage == "functional":
             parts.append(f"not passed {self.bad_cases}")
         return " · ".join(part for part in parts if part)
@@ -79,17 +96,29 @@ class Row:
         """按至今的速率估的剩余时间；说不准就不说。"""
         if self.stage in {"done", "crashed"} or not self.total or not self.done:
             return ""
-        left = (time.monotonic() - self.since) / self.done * (self.total - self.done)
-        return f"{left:.0f} s left"
+        share = self.done / self.total
+        if self.stage == "perf" and self.forecast is not None:
+            share = self.forecast.share(self.done)
+        return _span((time.monotonic() - self.since) * (1 / share - 1)) + " left"
+
+
+def _span(seconds: float) -> str:
+    """一段时间，读得出远近就够：45 s、3 min、2.5 h。"""
+    for unit, size in (("s", 1), ("min", 60)):
+        if seconds < LONGEST * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 3600:.1f} h"
 
 
 class LiveView:
     """终端上的活表：场景一行，阶段、数目、剩余时间。"""
 
-    def __init__(self, console: Console, scenarios: Sequence[str]) -> None:
+    def __init__(self, console: Console, loads: Loads) -> None:
         """每个场景一行。"""
-        self._rows = {name: Row() for name in scenarios}
-        self._live = Live(console=console, get_renderable=self._table, refresh_per_second=4)
+        self._rows = _rows(loads)
+        self._live = Live(
+            console=console, get_renderable=self._table, refresh_per_second=4, transient=True
+        )
 
     def __enter__(self) -> Self:
         """开始画。"""
@@ -97,7 +126,7 @@ class LiveView:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """停在最后的样子。"""
+        """收起：最后的表接着就来。"""
         self._live.stop()
 
     def watch(self, scenario: str, event: Event | Crash | None) -> None:
@@ -119,17 +148,18 @@ class LiveView:
                 else f"{row.stage} {time.monotonic() - row.since:.0f} s"
             )
             detail = " · ".join(part for part in (row.amount(), row.note) if part)
-            table.add_row(Text(name), marks, now, Text(detail), row.eta())
+            left = row.eta().removesuffix(" left")
+            table.add_row(Text(name), marks, now, Text(detail), left)
         return table
 
 
 class PlainView:
     """一行一行：阶段的开始与结束，其间每隔几秒一行；没有控制字符。"""
 
-    def __init__(self, write: Callable[[str], None], scenarios: Sequence[str]) -> None:
+    def __init__(self, write: Callable[[str], None], loads: Loads) -> None:
         """`write` 收一行文本。"""
-        self._rows = {name: Row() for name in scenarios}
-        self._said = dict.fromkeys(scenarios, 0.0)
+        self._rows = _rows(loads)
+        self._said = dict.fromkeys(loads, 0.0)
         self._write = write
 
     def __enter__(self) -> Self:
@@ -176,22 +206,27 @@ class JsonView(PlainView):
         self._write(json.dumps(body | {"done": row.done, "total": row.total}, ensure_ascii=False))
 
 
+def _rows(loads: Loads) -> dict[str, Row]:
+    """每个场景一行，还没开始。"""
+    return {name: Row(Forecast(spec) if spec else None) for name, spec in loads.items()}
+
+
 def _one_line(text: str) -> str:
     """控制字符换成空格的一行，至多 200 字。"""
     return "".join(c if c.isprintable() else " " for c in text)[:200]
 
 
 def choose_view(
-    console: Console, scenarios: Sequence[str], *, quiet: bool, as_json: bool
+    console: Console, loads: Loads, *, quiet: bool, as_json: bool
 ) -> LiveView | PlainView:
     """按终端与开关选一种。"""
     if as_json:
-        return JsonView(_line_writer(console), scenarios)
+        return JsonView(_line_writer(console), loads)
     if quiet:
-        return PlainView(lambda _: None, scenarios)
+        return PlainView(lambda _: None, loads)
     if console.is_terminal:
-        return LiveView(console, scenarios)
-    return PlainView(_line_writer(console), scenarios)
+        return LiveView(console, loads)
+    return PlainView(_line_writer(console), loads)
 
 
 def _line_writer(console: Console) -> Callable[[str], None]:

@@ -10,12 +10,29 @@ from rayeval.domain.service import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
+class PromptPlan:
+    """一个输入长度的提示词怎样拼：校准的结果，压测者照着写。
+
+    `head` 是开头的词数（次序由序号定），`units` 是正文的单元数（一个单元二英一中），
+    `letters` 是收尾的单字母数；`prefix_units` 与 `prefix_letters` 拼成全 cell 共有的开头，
+    都为 0 即没有；`mark` 是运行的标记，共有的开头随它而变。
+    """
+
+    head: int
+    units: int
+    letters: int
+    prefix_units: int = 0
+    prefix_letters: int = 0
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """一个压测者在一个 cell 的一个 epoch 里的份额：它造请求、连接、计时所需的全部。
 
     预热与测量各自从 0 编号；各份的序号合起来恰为整体，不重不漏。测量请求按许可分：
     序号落在第几个峰值许可上，就归那个许可的主人，许可多的多做，大家同时做完。
-    `prompt_words` 是校准过的提示词词数；None 为没有校准，按一词一 token 算。
+    `prompt_plan` 是校准过的提示词拼法；没有时用 `prompt_words` 个词，再没有则按一词一 token 算。
     """
 
     endpoint: Endpoint
@@ -26,6 +43,7 @@ class Share:
     salt: str
     max_tokens_field: str = "max_tokens"
     prompt_words: int | None = None
+    prompt_plan: PromptPlan | None = None
 
     @property
     def worker(self) -> int:
@@ -73,6 +91,9 @@ class WorkerHealth:
 
     `permits_asked` 是 ∫permits dt，`permits_delivered` 是 ∫in-flight dt（许可·秒，
     只算还有请求可发的时段）；`clock` 是时间戳来源（read 或 kernel）；
+    `loop_lag_*` 是字节到了多久才被读到（内核戳与读到的时刻之差；没有内核戳时是循环的迟到）；
+    `starved_share` 是想跑却在等 CPU 的份额；`slip_*` 是开环时发送比计划晚了多少（不算排在
+    上限后面的），`shed` 是因上限丢弃的请求；`collections` 是测量中垃圾回收的次数；
     `connections_dropped` 是断掉的连接，不论哪一边断的；`permits_peak` 是这一份许可的峰值。
     """
 
@@ -90,6 +111,11 @@ class WorkerHealth:
     clock: str
     connections_dropped: int = 0
     permits_peak: int = 0
+    starved_share: float = 0.0
+    slip_p99_s: float = 0.0
+    slip_max_s: float = 0.0
+    shed: int = 0
+    collections: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,11 @@ class Sampling(Model):
     top_k: int | None = Field(default=8, description="top_k; not sent when null")
     top_p: float = Field(default=1.0, gt=0, le=1, description="nucleus mass")
     ignore_eos: bool = Field(default=True, description="ask for exactly output_length tokens")
+    min_tokens: bool = Field(
+        default=False,
+        description="send min_tokens = output_length; tried unasked where a service refuses "
+        "ignore_eos",
+    )
 
 
 @dataclass(frozen=True, slots=True)

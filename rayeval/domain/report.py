@@ -12,6 +12,9 @@ from rayeval.domain.load import Certificate
 SCHEMA_VERSION = 1
 """报告的形状版本；不同版本之间不比较。"""
 
+ENOUGH_FOR_P99 = 100
+"""样本少于此数的 P99 要标出来。"""
+
 
 class Status(StrEnum):
     """一个阶段的结局。"""
@@ -52,8 +55,44 @@ class Stats:
     p95: float | None = None
     p99: float | None = None
 
+    @property
+    def p99_is_thin(self) -> bool:
+        """P99 只靠不足一百个样本：它几乎就是最大值，该标出来。"""
+        return 0 < self.n < ENOUGH_FOR_P99 and self.p99 is not None
+
 
 NO_STATS = Stats()
+
+
+class CacheVerdict(StrEnum):
+    """前缀缓存是否掺进了测量：规则见 perf/cache_verdict.py。"""
+
+    COLD = "cold"
+    WARM = "warm"
+    CONTAMINATED = "contaminated"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMetrics:
+    """服务在一个 cell 期间的自述：/metrics 前后两次之差，预热也在内。
+
+    `source` 是认出的引擎（vllm、sglang、tgi…）；空为没有，`note` 说明缘故。
+    `stats` 的键：server_ttft server_tpot server_e2e server_queue spec_accept_rate，秒与比率；
+    直方图有均值与分位数，只有总和的来源仅有均值；`names` 是各键出自哪个指标。
+    `requests` 等是服务数到的增量；`agrees` 是它与我们所数之比（requests prompt_tokens
+    generation_tokens）；`cache_hit_ratio` 是前缀缓存命中的份额，0 到 1。
+    """
+
+    source: str = ""
+    note: str = ""
+    stats: dict[str, Stats] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    requests: int | None = None
+    prompt_tokens: int | None = None
+    generation_tokens: int | None = None
+    agrees: dict[str, float] = field(default_factory=dict)
+    cache_hit_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +101,15 @@ class CellSummary:
 
     `wall_s` 是测量段从第一个 t0 到最后一个完成；`issued` 是其间发出的请求；
     吞吐与 qps 只数成功者。`stats` 的键：ttft tpot tpot_sec first_gap e2e ttfb ttfa itl
-    completion_tokens server_ttft server_tpot server_e2e spec_accept_rate；
+    completion_tokens server_ttft server_tpot server_e2e spec_accept_rate client_queue response
+    （后两者只有开环才有：响应时间 = E2E + 客户端排队；server_* 先取各行自报的，没有才取
+    `server` 的）；
     `plateau` 是只取平台段样本的同样汇总，`plateau_qps` 是平台段的成功数除以它的墙钟
     （没有平台段则为 None）；门禁读它们：爬坡占多少取决于请求数，PR 与每日并不相同。
+    开环没有爬坡，测量的全是平台。
+    `slo` 是目标，毫秒；`good_qps` 与 `good_ratio` 是达到全部目标的成功者 ÷ 墙钟、÷ 发出数，
+    没有目标为 None；`shed` 是开环到点却因在途已满而没有发出的，不在 `issued` 之内。
+    `tokens_per_event` 大于 1 时 ITL 是事件的间隔，不是 token 的。
     """
 
     input_length: int
@@ -99,6 +144,14 @@ class CellSummary:
     provider: str
     dataset_type: str
     plateau_qps: float | None = None
+    slo: dict[str, float] = field(default_factory=dict)
+    good_qps: float | None = None
+    good_ratio: float | None = None
+    shed: int = 0
+    tokens_per_event: float | None = None
+    server: ServerMetrics | None = None
+    cache: CacheVerdict = CacheVerdict.UNKNOWN
+    cache_hit_ratio: float | None = None
 
     @property
     def id(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rayeval.domain.report import CellSummary, Stats
+from rayeval.domain.report import NO_STATS, CellSummary, ServerMetrics, Stats
 
 REQUESTS_CONTRACT: tuple[str, ...] = (
     "Start_Time",
@@ -74,6 +74,10 @@ _SERVER: Families = (
     ("server_e2e", _TOP, "SERVER_E2E(s)"),
     ("spec_accept_rate", _RANGE, "SPEC_ACCEPT_RATE"),
 )
+_OPEN_LOOP: Families = (
+    ("client_queue", _HIGH, "CLIENT_QUEUE(s)"),
+    ("response", _HIGH, "RESPONSE(s)"),
+)
 _OWN: Families = (
     ("ttfa", _HIGH, "TTFA(s)"),
     ("itl", _HIGH, "ITL(s)"),
@@ -87,7 +91,7 @@ def family_columns(families: Families, stats: dict[str, Stats], prefix: str = ""
     """几族统计 → 列名与值；没有样本的为 None。"""
     return {
         f"{prefix}{point}_{suffix}": getattr(
-            stats.get(key, Stats()), _FIELDS.get(point, point.lower())
+            stats.get(key, NO_STATS), _FIELDS.get(point, point.lower())
         )
         for key, points, suffix in families
         for point in points
@@ -143,6 +147,34 @@ def own_columns(summary: CellSummary) -> Row:
         "Dataset_Type": summary.dataset_type,
         **family_columns(_OWN, summary.stats),
         "Plateau_QPS": summary.plateau_qps,
-        "Plateau_N": summary.plateau.get("e2e", Stats()).n,
+        "Plateau_N": summary.plateau.get("e2e", NO_STATS).n,
         **family_columns(_LATENCIES, summary.plateau, "Plateau_"),
+        "Goodput_SLO": ";".join(f"{name}:{limit:g}" for name, limit in summary.slo.items()),
+        "Good_QPS": summary.good_qps,
+        "Good_Ratio": summary.good_ratio,
+        "Shed": summary.shed,
+        **family_columns(_OPEN_LOOP, summary.stats),
+        "Tokens_Per_Event": summary.tokens_per_event,
+        "TTFT_N": summary.stats.get("ttft", NO_STATS).n,
+        "E2E_N": summary.stats.get("e2e", NO_STATS).n,
+        **server_columns(summary),
+    }
+
+
+def server_columns(summary: CellSummary) -> Row:
+    """服务自述的列：来自哪种引擎、它数到的、与我们所数之比，以及缓存的结论。"""
+    server = summary.server or ServerMetrics()
+    return {
+        "Server_Source": server.source,
+        "Server_Note": server.note,
+        "SERVER_TTFT_N": summary.stats.get("server_ttft", NO_STATS).n,
+        **family_columns((("server_queue", _HIGH, "SERVER_QUEUE(s)"),), server.stats),
+        "Server_Requests": server.requests,
+        "Server_Prompt_Tokens": server.prompt_tokens,
+        "Server_Completion_Tokens": server.generation_tokens,
+        "Server_Requests_Agree": server.agrees.get("requests"),
+        "Server_Prompt_Tokens_Agree": server.agrees.get("prompt_tokens"),
+        "Server_Completion_Tokens_Agree": server.agrees.get("generation_tokens"),
+        "Cache_Verdict": summary.cache.value,
+        "Cache_Hit_Ratio": summary.cache_hit_ratio,
     }

@@ -139,7 +139,9 @@ def _per_token(
 
 def _constant(value: object, rows: pa.Table) -> pa.Array:
     """每行都一样的列。"""
-    return pa.array([value] * rows.num_rows)
+    if value is None:
+        return pa.nulls(rows.num_rows)
+    return pa.repeat(value, rows.num_rows)
 
 
 def _defined(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:

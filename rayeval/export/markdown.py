@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
-
 from rayeval.domain.functional import CaseResult, Outcome
-from rayeval.domain.report import NO_STATS, STAGES, CellReport, RunReport, ScenarioReport
+from rayeval.domain.report import STAGES, RunReport, ScenarioReport
 from rayeval.domain.verdict import Level, Verdict
+from rayeval.export.md_perf import perf_section
+from rayeval.export.md_text import escape, number, percent, table
 
-MAX_TEXT = 300
 MAX_CASES = 50
 MAX_FINDINGS = 200
 
@@ -31,24 +28,10 @@ _MARKS = {
     Level.OK: "✅ ok",
 }
 _SHOWN = (Level.FAIL, Level.INCONCLUSIVE, Level.WARN, Level.INFO)
-# 控制字符、零宽与改变书写方向的字符：看不见，却能让读者看错
-_INVISIBLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]+"
-)
-_PERF_HEADER = (
-    "Scenario | Cell | TTFT avg (s) | TTFT P99 (s) | E2E P99 (s) | QPS (/s) | Output tokens/s"
-    " | Failed | Certificate"
-)
 _ACCURACY_HEADER = (
     "Scenario | Dataset | Score | 95 % interval | Minimum | Answers | Robust score | Unparsed"
     " | Errors | Prompt | Valid"
 )
-_ESCAPES = {ord(char): f"\\{char}" for char in "\\`*|[]~$"} | {
-    ord("<"): "&lt;",
-    ord(">"): "&gt;",
-    ord("&"): "&amp;",
-    ord("@"): "&#64;",
-}
 
 
 def report_md(report: RunReport, verdict: Verdict) -> bytes:
@@ -60,19 +43,11 @@ def report_md(report: RunReport, verdict: Verdict) -> bytes:
         _head(report, verdict),
         _findings(verdict),
         _stages(report),
-        _perf(report, verdict),
+        perf_section(report, verdict),
         _functional(report),
         _accuracy(report),
     )
     return ("\n\n".join("\n".join(lines) for lines in sections if lines) + "\n").encode()
-
-
-def escape(text: str, limit: int = MAX_TEXT) -> str:
-    """不可信的文字 → 表格单元里的一行纯文本；超过 `limit` 个字符的截短。"""
-    line = _INVISIBLE.sub(" ", text).strip()
-    if len(line) > limit:
-        line = line[: limit - 1] + "…"
-    return line.translate(_ESCAPES).replace("://", "&#58;//")
 
 
 def _head(report: RunReport, verdict: Verdict) -> list[str]:
@@ -111,7 +86,7 @@ def _findings(verdict: Verdict) -> list[str]:
         )
         for f in shown[:MAX_FINDINGS]
     ]
-    lines = ["## Findings", "", *_table(" | Rule | Scenario | Where | What", rows)]
+    lines = ["## Findings", "", *table(" | Rule | Scenario | Where | What", rows)]
     if len(shown) > MAX_FINDINGS:
         lines += ["", f"… and {len(shown) - MAX_FINDINGS} more, see report.json."]
     return [*lines, "", f"{passed} checks passed."]
@@ -123,7 +98,7 @@ def _stages(report: RunReport) -> list[str]:
         (escape(scenario.scenario), *(_stage_cell(scenario, name) for name in STAGES))
         for scenario in report.scenarios
     ]
-    return ["## Scenarios", "", *_table(" | ".join(("Scenario", *STAGES)), rows)] if rows else []
+    return ["## Scenarios", "", *table(" | ".join(("Scenario", *STAGES)), rows)] if rows else []
 
 
 def _stage_cell(scenario: ScenarioReport, name: str) -> str:
@@ -132,52 +107,6 @@ def _stage_cell(scenario: ScenarioReport, name: str) -> str:
     if result is None:
         return "never ran" if name in scenario.planned else "–"
     return f"{result.status.value} {result.seconds:.1f} s"
-
-
-def _perf(report: RunReport, verdict: Verdict) -> list[str]:
-    """每个 cell 一行；有基线的指标带上相对变化。"""
-    changes = {
-        (f.rule, f.scenario, f.where): f.change for f in verdict.findings if f.change is not None
-    }
-    rows = [
-        _perf_row(scenario.scenario, cell, changes)
-        for scenario in report.scenarios
-        for cell in scenario.cells
-    ]
-    if not rows:
-        return []
-    lines = ["## Performance", "", *_table(_PERF_HEADER, rows)]
-    if changes:
-        note = (
-            "In brackets: the change against the baseline, over plateau samples if both have any."
-        )
-        lines += ["", note]
-    return lines
-
-
-def _perf_row(
-    scenario: str, cell: CellReport, changes: Mapping[tuple[str, str, str], float]
-) -> tuple[str, ...]:
-    """一个 cell 的一行；延迟取全部样本，单位秒。"""
-    summary = cell.summary
-    ttft, e2e = summary.stats.get("ttft", NO_STATS), summary.stats.get("e2e", NO_STATS)
-
-    def compared(rule: str, value: float | None) -> str:
-        """数值，与（有的话）它相对基线的变化。"""
-        change = changes.get((rule, scenario, summary.id))
-        return _number(value) + ("" if change is None else f" ({change:+.1%})")
-
-    return (
-        escape(scenario),
-        escape(summary.id),
-        _number(ttft.avg),
-        compared("ttft_p99", ttft.p99),
-        compared("e2e_p99", e2e.p99),
-        compared("qps", summary.qps),
-        _number(summary.output_throughput),
-        _percent(summary.fail_ratio),
-        "ok" if cell.certificate.ok else "not ok: " + escape("; ".join(cell.certificate.reasons)),
-    )
 
 
 def _functional(report: RunReport) -> list[str]:
@@ -189,7 +118,7 @@ def _functional(report: RunReport) -> list[str]:
         (escape(scenario.scenario), *(str(scenario.count(outcome)) for outcome in Outcome))
         for scenario in tested
     ]
-    lines = ["## Functional", "", *_table(" | ".join(("Scenario", *Outcome)), rows)]
+    lines = ["## Functional", "", *table(" | ".join(("Scenario", *Outcome)), rows)]
     failed = [
         (scenario.scenario, case)
         for scenario in tested
@@ -215,33 +144,17 @@ def _accuracy(report: RunReport) -> list[str]:
         (
             escape(scenario.scenario),
             escape(score.dataset_name + (" (debug)" if score.debug else "")),
-            _number(score.score),
-            f"{_number(score.low)} – {_number(score.high)}",
-            _number(score.min_score),
+            number(score.score),
+            f"{number(score.low)} – {number(score.high)}",
+            number(score.min_score),
             str(score.n),
-            _number(score.robust_score),
-            _percent(score.unparsed_ratio),
-            _percent(score.error_ratio),
+            number(score.robust_score),
+            percent(score.unparsed_ratio),
+            percent(score.error_ratio),
             escape(score.prompt),
             "yes" if score.valid else "no",
         )
         for scenario in report.scenarios
         if (score := scenario.accuracy) is not None
     ]
-    return ["## Accuracy", "", *_table(_ACCURACY_HEADER, rows)] if rows else []
-
-
-def _table(header: str, rows: Iterable[Sequence[str]]) -> list[str]:
-    """一张表的各行；单元里的文字须已转义。"""
-    rule = " | ".join("---" for _ in header.split(" | "))
-    return [f"| {line} |" for line in (header, rule, *(" | ".join(cells) for cells in rows))]
-
-
-def _number(value: float | None) -> str:
-    """四位有效数字；没有就是横线。"""
-    return "–" if value is None or not math.isfinite(value) else f"{value:.4g}"
-
-
-def _percent(ratio: float) -> str:
-    """比率 → 百分数。"""
-    return f"{ratio:.1%}" if math.isfinite(ratio) else "–"
+    return ["## Accuracy", "", *table(_ACCURACY_HEADER, rows)] if rows else []

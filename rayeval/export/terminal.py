@@ -9,15 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rayeval.domain.functional import Outcome
-from rayeval.domain.report import (
-    CellReport,
-    RunReport,
-    ScenarioReport,
-    StageResult,
-    Stats,
-    Status,
-)
+from rayeval.domain.report import RunReport, ScenarioReport, StageResult, Status
 from rayeval.domain.verdict import Finding, Level, Verdict
+from rayeval.export.cell_table import cell_section
 
 _STATUS = {
     Status.PASS: "green",
@@ -41,7 +35,9 @@ def summary(report: RunReport, verdict: Verdict) -> Iterator[RenderableType]:
     """依次：阶段表、没过的用例、性能表、准确率、发现、一句裁决；空行隔开各段。"""
     yield _stages(report)
     yield from _failures(report)
-    yield from (_cells(scenario) for scenario in report.scenarios if scenario.cells)
+    for scenario in report.scenarios:
+        if scenario.cells:
+            yield from cell_section(scenario)
     yield from _scores(report)
     yield from _reasons(report)
     yield from (_finding(finding) for finding in verdict.findings if _worth_saying(finding))
@@ -104,38 +100,6 @@ def _failures(report: RunReport) -> Iterator[Text]:
         yield Text(f"… and {len(bad) - MAX_FAILURES} more in functional/*/*/results.json")
 
 
-def _cells(scenario: ScenarioReport) -> Table:
-    """一个场景的性能：一行一个 cell；延迟以毫秒显示，未定义为 -。"""
-    table = Table(
-        title=f"{scenario.scenario}: latency in ms", title_justify="left", box=None, pad_edge=False
-    )
-    times = ("TTFT avg", "P99", "TPOT avg", "E2E avg", "P99")
-    for header in ("cell", "n", "fail %", "QPS", "tok/s", *times, "certificate"):
-        words = header in {"cell", "certificate"}
-        table.add_column(header, justify="left" if words else "right", no_wrap=header == "cell")
-    for cell in scenario.cells:
-        table.add_row(*_cell(cell))
-    return table
-
-
-def _cell(cell: CellReport) -> tuple[Text, ...]:
-    """一个 cell 的一行。"""
-    s = cell.summary
-    ttft, tpot, e2e = (s.stats.get(key, Stats()) for key in ("ttft", "tpot", "e2e"))
-    certificate = cell.certificate
-    seal = Text("ok", "green") if certificate.ok else Text("; ".join(certificate.reasons), "yellow")
-    if certificate.ok and s.succeeded and not s.plateau.get("e2e", Stats()).n:
-        seal.append(f", ramp only: never held {s.concurrency} in flight", "yellow")
-    numbers = (
-        str(s.issued),
-        f"{s.fail_ratio * 100:.1f}",
-        f"{s.qps:.2f}",
-        f"{s.output_throughput:.1f}",
-        *(_ms(value) for value in (ttft.avg, ttft.p99, tpot.avg, e2e.avg, e2e.p99)),
-    )
-    return (Text(s.id), *map(Text, numbers), seal)
-
-
 def _scores(report: RunReport) -> Iterator[Text]:
     """准确率，各一行。"""
     for scenario in report.scenarios:
@@ -182,11 +146,6 @@ def _finding(finding: Finding) -> Text:
         (finding.level.value.upper(), _LEVEL[finding.level]),
         f" {where} {finding.rule}: {_one_line(finding.message, 400)}",
     )
-
-
-def _ms(value: float | None) -> str:
-    """秒 → 毫秒，未定义为 -。"""
-    return "-" if value is None else f"{value * 1000:.1f}"
 
 
 def _one_line(text: str, limit: int = 160) -> str:

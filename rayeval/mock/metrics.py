@@ -76,6 +76,11 @@ class Metrics:
             "vllm:prompt_tokens_total", "Prefill tokens processed.", prompt_tokens
         )
         rows += self._counter("vllm:generation_tokens_total", "Generation tokens.", tokens)
+        # 它没有前缀缓存：查过的是全部提示词，命中的是零
+        rows += self._counter(
+            "vllm:prefix_cache_queries_total", "Prompt tokens looked up.", prompt_tokens
+        )
+        rows += self._counter("vllm:prefix_cache_hits_total", "Prompt tokens found.", 0)
         rows += self._success()
         for histogram in (self.ttft, self.itl, self.tpot, self.e2e):
             rows += histogram.lines(self._labels)

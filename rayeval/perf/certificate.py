@@ -19,6 +19,8 @@ MAX_LAG_S = 0.040
 """循环迟到的上限，秒。每 10 ms 采一次，卡住 50 ms 显出的迟到在 40 与 50 ms 之间。"""
 MAX_CPU_SHARE = 0.9
 """循环的线程占一核的上限：再多，读就要排队。"""
+MAX_STARVED_SHARE = 0.05
+"""循环想跑却在等 CPU 的份额的上限：再多就是有人与它抢同一个核。"""
 MIN_WALL_FOR_CPU_S = 1.0
 """跑得比这还短就不判 CPU：一开头的解读就能占满它。"""
 
@@ -58,5 +60,10 @@ def _slowness(who: str, health: WorkerHealth) -> Iterator[str]:
         yield f"{who} stalled for {worst * 1e3:.0f} ms; free the machine or use more workers"
     elif p99 > MAX_LAG_P99_S and health.wall_s >= MIN_WALL_FOR_P99_S:
         yield f"{who} read late, P99 {p99 * 1e3:.1f} ms; free the machine or use more workers"
+    if health.starved_share > MAX_STARVED_SHARE and health.wall_s >= MIN_WALL_FOR_CPU_S:
+        yield (
+            f"{who} waited {health.starved_share:.0%} of the time for its core; "
+            "free the machine or use more workers"
+        )
     if health.cpu_share > MAX_CPU_SHARE and health.wall_s >= MIN_WALL_FOR_CPU_S:
         yield f"{who} used {health.cpu_share:.0%} of its core; use more workers"

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from rayeval.client.openai import OpenAIClient
 from rayeval.domain.events import CellFinished, Progress
-from rayeval.domain.load import Counters, Share
+from rayeval.domain.load import Counters, PromptPlan, Share
 from rayeval.domain.perf import Cell, PerfSpec
 from rayeval.domain.records import REQUESTS
 from rayeval.domain.report import CellReport
@@ -18,9 +18,10 @@ from rayeval.domain.scenario import Provider
 from rayeval.domain.schedule import Slice
 from rayeval.domain.service import Endpoint
 from rayeval.errors import ServiceLostError
-from rayeval.perf.calibration import choose_ruler, fit_words, settle
+from rayeval.perf.calibration import plan_prompts, settle
 from rayeval.perf.certificate import certify
 from rayeval.perf.crew import Haul, LoadCrew
+from rayeval.perf.server_metrics import ServerWatch
 from rayeval.perf.summary import summarise
 
 POLL_S = 0.25
@@ -78,7 +79,7 @@ class _Stage:
         self._provider = provider
         self._run_id = run_id
         self._alive = alive
-        self._words: dict[int, int | None] = {}
+        self._plans: dict[int, PromptPlan | None] = {}
         self._past = Counters()
         self._total = sum((cell.num_requests + spec.warmup) * spec.epochs for cell in spec.cells())
 
@@ -91,21 +92,21 @@ class _Stage:
             yield from self._cell(cell)
 
     def _calibrate(self) -> str:
-        """定下参数与各输入长度的词数；返回长度的来源。"""
+        """定下参数与各输入长度的提示词拼法；返回长度的来源。"""
         field = self._provider.max_tokens_field
         timeout_s = min(_PROBE_S, self._spec.timeout_s)
         with OpenAIClient(self._endpoint, timeout_s=timeout_s, keepalive=False) as client:
             self._spec = settle(client, self._spec, field)
-            source, ruler = choose_ruler(client, self._spec, field)
-            for length in dict.fromkeys(self._spec.input_length):
-                self._words[length] = fit_words(ruler, length, f"{self._run_id}/{length}")
-        return "word count" if None in self._words.values() else source
+            source, self._plans = plan_prompts(client, self._spec, field, self._run_id)
+        return source
 
     def _cell(self, cell: Cell) -> Iterator[Progress | CellFinished]:
         """一个 cell 的全部 epoch；服务死了也先交出已有的。"""
         started = datetime.now().astimezone().isoformat(timespec="seconds")
         hauls: list[Haul] = []
         lost: str | None = None
+        watch = ServerWatch(self._endpoint)
+        watch.before()
         for epoch in range(self._spec.epochs):
             found, lost = yield from self._epoch(cell, epoch)
             hauls += found
@@ -113,7 +114,13 @@ class _Stage:
                 break
         table = pa.concat_tables([REQUESTS.empty_table(), *(haul.requests for haul in hauls)])
         summary = summarise(
-            table, cell, self._spec, provider=self._provider.id, execution_time=started
+            table,
+            cell,
+            self._spec,
+            provider=self._provider.id,
+            execution_time=started,
+            server=watch.after(table),
+            shed=sum(haul.health.shed for haul in hauls if haul.health is not None),
         )
         certificate = certify(hauls)
         if lost is not None:
@@ -167,7 +174,7 @@ class _Stage:
                 epoch=epoch,
                 salt=f"{self._run_id}/{cell.id}/{epoch}",
                 max_tokens_field=self._provider.max_tokens_field,
-                prompt_words=self._words.get(cell.input_length),
+                prompt_plan=self._plans.get(cell.input_length),
             )
             for worker in range(workers)
         ]

@@ -1,20 +1,20 @@
-"""一次请求从排队到结束的可变状态，与它变成的一行。"""
+"""一次请求从排队到结束的可变状态。"""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 from rayeval.perf.failure import Ending
-from rayeval.perf.framing import Framer
-from rayeval.perf.interpret import Read
+from rayeval.perf.interpret import Reading
 
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """一次请求。线上只往里放戳与字节；意义在结束之后由 interpret 给出。
+    """一次请求。时刻都是 perf_counter 秒；没有上路的请求 t0 是开始连接的时刻。
 
-    `t0_s` 与 `end_s` 是 perf_counter；没有上路的请求 t0 是开始连接的时刻。
+    `scheduled_s` 是开环的计划时刻，闭环为 None；`kernel` 为真表示每次读都有内核的戳；
+    `hasty` 为真表示它的套接字还在等首 token 的那一级里。
     """
 
     payload: bytes
@@ -23,13 +23,20 @@ class Exchange:
     phase: str
     t0_s: float = 0.0
     end_s: float = 0.0
-    reads: list[Read] = field(default_factory=list)
-    framer: Framer = field(default_factory=lambda: Framer(keep_body=False))
+    scheduled_s: float | None = None
+    reading: Reading = field(default_factory=lambda: Reading(0.0))
     ending: Ending | None = None
     detail: str = ""
     retries: int = 0
     reused: bool = False
-    timer: asyncio.TimerHandle | None = None
+    kernel: bool = True
+    hasty: bool = False
+    connection: Any = None  # 载着它的 Connection；互相导入会成环
+
+    def depart(self, now: float) -> None:
+        """字节就要上路：盖 t0，从头读回答。"""
+        self.t0_s = now
+        self.reading = Reading(now)
 
     def end(self, ending: Ending, now_s: float, detail: str = "") -> None:
         """线上结束了；第一次说的算数。"""

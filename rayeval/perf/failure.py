@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from rayeval.client.openai import explain
 from rayeval.perf.tally import Tally, count, decode
@@ -35,8 +35,7 @@ _CUTS = {
 """没有走到 [DONE] 时，这些结束各是哪种失败、没有原话时怎么说。"""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """判断成败要看的事实。
 
     `status` 为 0 表示连头都没有；`broken` 是 HTTP 或编码不合法之处；`done` 是见过 [DONE]；

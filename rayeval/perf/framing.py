@@ -13,11 +13,20 @@ MAX_LINE = 8 * 1024
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.([01]) +(\d{3})(?: [^\r\n]*)?$")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")
+_MAX_HEADS = 64
+_heads: dict[bytes, Head] = {}
+"""读过的头：一个服务的头往往个个一样。"""
 _CRLF = b"\r\n"
+_MAX_SIZES = 4096
+_sizes: dict[bytes, int] = {}
+"""读过的长度行；一个服务的块就那么几种长短。"""
 
 
 class BadHTTP(Exception):  # noqa: N818 是被测服务的毛病，会成为数据
-    """收到的不是合法的 HTTP/1.1 回复；消息说明哪里不合法。"""
+    """收到的不是合法的 HTTP/1.1 回复；消息说明哪里不合法，`body` 是此前还合法的正文。"""
+
+    body = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,15 @@ class Head:
     status: int
     headers: dict[str, str]
     keep_alive: bool
+
+    @property
+    def trace_id(self) -> str | None:
+        """服务回的追踪号：自己的头，或 W3C traceparent 的第二段。"""
+        for name in ("x-trace-id", "trace-id"):
+            if name in self.headers:
+                return self.headers[name]
+        match = _TRACEPARENT.match(self.headers.get("traceparent", ""))
+        return match[1] if match else None
 
 
 class _Mode(Enum):
@@ -62,6 +80,11 @@ class Framer:
     def ended(self) -> bool:
         """回复已完整。"""
         return self._mode is _Mode.ENDED
+
+    @property
+    def between_chunks(self) -> bool:
+        """分块正文里，正停在一个块的开头。"""
+        return self._mode is _Mode.CHUNKED and not self._left and not self._buffer
 
     @property
     def reusable(self) -> bool:
@@ -106,7 +129,7 @@ class Framer:
                     raise BadHTTP(f"answer head is longer than {MAX_HEAD} bytes")
                 self._buffer = data[start:]
                 return -1
-            head = parse_head(data[start : match.start()])
+            head = _known_head(data[start : match.start()])
             start = match.end()
             if head.status >= 200 or head.status == 101:  # noqa: PLR2004 HTTP 定义
                 self.head = head
@@ -123,8 +146,17 @@ class Framer:
         return body if self._keep else b""
 
     def _dechunk(self, data: bytes, pos: int) -> bytes:
-        """拆分块；`_left` 是当前块还差的字节，含块尾的 CRLF。"""
+        """拆分块；坏了也交出坏处之前的正文：先到的事件先算，与读的切分无关。"""
         pieces: list[bytes] = []
+        try:
+            self._take_chunks(data, pos, pieces)
+        except BadHTTP as error:
+            error.body = b"".join(pieces)
+            raise
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _take_chunks(self, data: bytes, pos: int, pieces: list[bytes]) -> None:
+        """逐块；`_left` 是当前块还差的字节，含块尾的 CRLF。"""
         size = len(data)
         while pos < size and self._mode is _Mode.CHUNKED:
             if self._left > len(_CRLF):
@@ -139,10 +171,17 @@ class Framer:
                 pos += 1
                 self._left -= 1
             else:
-                pos = self._next_chunk(data, pos)
+                end = data.find(_CRLF, pos)
+                length = 0 if end < 0 else _chunk_size(data[pos:end])
+                stop = end + len(_CRLF) + length
+                if length and data.startswith(_CRLF, stop):  # 整块都在手上，最常见
+                    if self._keep:
+                        pieces.append(data[end + len(_CRLF) : stop])
+                    pos = stop + len(_CRLF)
+                else:
+                    pos = self._next_chunk(data, pos)
         if pos < size or self._mode is _Mode.TRAILERS:
             self._take_trailers(data, pos)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _next_chunk(self, data: bytes, pos: int) -> int:
         """读一行分块长度；行不全时攒下。"""
@@ -174,6 +213,17 @@ class Framer:
         if len(data) - pos > MAX_LINE:
             raise BadHTTP(f"chunk size line is longer than {MAX_LINE} bytes")
         self._buffer = data[pos:]
+
+
+def _known_head(raw: bytes) -> Head:
+    """见过的头不再读第二遍。"""
+    head = _heads.get(raw)
+    if head is None:
+        head = parse_head(raw)
+        if len(_heads) >= _MAX_HEADS:
+            _heads.clear()
+        _heads[raw] = head
+    return head
 
 
 def parse_head(raw: bytes) -> Head:
@@ -215,10 +265,16 @@ def _boundary(head: Head) -> tuple[_Mode, int]:
 
 def _chunk_size(line: bytes) -> int:
     """分块长度行 → 长度；扩展不看。"""
+    known = _sizes.get(line)
+    if known is not None:
+        return known
     field = line.split(b";", 1)[0].strip()
     try:
         if field.isalnum() and field[:2].lower() != b"0x":
-            return int(field, 16)
+            length = int(field, 16)
+            if len(_sizes) < _MAX_SIZES:
+                _sizes[line] = length
+            return length
     except ValueError:
         pass
     raise BadHTTP(f"bad chunk size: {line[:40]!r}")

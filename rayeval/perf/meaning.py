@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +10,12 @@ import numpy.typing as npt
 from rayeval.perf.tally import Tally, count
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(NamedTuple):
     """一次请求的意义；名字与定义同 REQUESTS 的列，未定义为 None。`*_s` 自 t0 起，秒。
 
     `end_s` 是 [DONE] 或关闭的时刻减 t0，失败时是放弃的时刻。
+    `stamps` 是有 token 事件的各次读的绝对时刻，`counts` 是各次读里的 token 事件数；
+    它们在成列时才摊成 ITL。
     """
 
     end_s: float
@@ -25,8 +26,8 @@ class Meaning:
     last_token_s: float | None
     last_reasoning_s: float | None
     e2e_s: float | None
-    itl_s: npt.NDArray[np.float32] | None
     token_events: int
+    first_read_events: int | None
     prompt_tokens: int | None
     cached_tokens: int | None
     completion_tokens: int | None
@@ -39,10 +40,18 @@ class Meaning:
     finish_reason: str | None
     x_span_id: str | None
     trace_id: str | None
+    stamps: list[float]
+    counts: list[int]
+
+    @property
+    def itl_s(self) -> npt.NDArray[np.float32] | None:
+        """相邻 token 事件的间隔，秒；不到两个事件为 None。"""
+        if self.token_events < 2:  # noqa: PLR2004 定义
+            return None
+        return np.diff(np.repeat(self.stamps, self.counts)).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCounts:
+class TokenCounts(NamedTuple):
     """各种 token 的数目与来历；不知道的为 None。"""
 
     prompt: int | None
@@ -58,14 +67,14 @@ def token_counts(tally: Tally) -> TokenCounts:
 
     引擎很少报推理 token 数；事件数与生成数一致时按事件分，否则不猜。
     """
-    events = len(tally.stamps)
+    events = tally.events
     completion = count(tally.usage, "completion_tokens")
     source: str | None = "usage"
     if completion is None or (completion == 0 and tally.has_output):
         completion, source = events or None, "events"
     if completion is None:
         source = None
-    reasoning = _reasoning(tally, completion)
+    reasoning = _reasoning(tally, completion, events)
     known = completion is not None and reasoning is not None
     return TokenCounts(
         prompt=count(tally.usage, "prompt_tokens"),
@@ -77,11 +86,11 @@ def token_counts(tally: Tally) -> TokenCounts:
     )
 
 
-def _reasoning(tally: Tally, completion: int | None) -> int | None:
+def _reasoning(tally: Tally, completion: int | None, events: int) -> int | None:
     """推理 token 数；用量里的零与看到的推理相矛盾时不信用量。"""
     reported = count(tally.usage, "completion_tokens_details", "reasoning_tokens")
     if completion is None or reported:
         return reported
     if tally.reasoning_events == 0:
-        return 0 if tally.stamps else reported
-    return tally.reasoning_events if len(tally.stamps) == completion else None
+        return 0 if events else reported
+    return tally.reasoning_events if events == completion else None

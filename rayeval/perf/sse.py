@@ -47,6 +47,11 @@ class EventSplitter:
         self._hold(rest + carry)
         return [event for block in blocks if (event := _event(block)) is not None]
 
+    @property
+    def resting(self) -> bool:
+        """正停在两个事件之间。"""
+        return not self._fresh and not any(self._held)
+
     def flush(self) -> list[Event]:
         """流已结束：交出没有以空行收尾的最后一个事件。"""
         rest, self._held = b"".join(self._held), []

@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rayeval.domain.perf import Cell, PerfSpec
-from rayeval.domain.report import CellSummary, Stats
+from rayeval.domain.report import NO_STATS, CellSummary, ServerMetrics, Stats
+from rayeval.perf.cache_verdict import cache_verdict
+from rayeval.perf.columns import Floats, Mask, Masks, floats, masks, mean, total
+from rayeval.perf.pooled import describe_lists
 
-_QUANTILES = (50, 75, 90, 95, 99)
-_NEEDED = [
-    *("phase", "epoch", "error_class", "start_s", "end_s", "tokens_source", "token_events"),
-    *("ttfb_s", "ttft_s", "ttfa_s", "second_token_s", "last_token_s", "e2e_s", "itl_s"),
-    *("prompt_tokens", "completion_tokens", "reasoning_tokens", "content_tokens"),
-    *("server_ttft_s", "server_tpot_s"),
-]
-
-Floats = npt.NDArray[np.float64]
+_QUANTILES = (0.50, 0.75, 0.90, 0.95, 0.99)
+_FROM_SERVER = ("server_ttft", "server_tpot", "server_e2e", "spec_accept_rate")
 
 
 def summarise(
-    table: pa.Table, cell: Cell, spec: PerfSpec, *, provider: str, execution_time: str
+    table: pa.Table,
+    cell: Cell,
+    spec: PerfSpec,
+    *,
+    provider: str,
+    execution_time: str,
+    server: ServerMetrics | None = None,
+    shed: int = 0,
 ) -> CellSummary:
     """REQUESTS 表 → CellSummary，定义见 spec §6.3。
 
     预热不算；被我们自己叫停的（cancelled）既不算发出也不算失败，只在 `errors` 里留数。
     `wall_s` 逐 epoch 取“第一个 t0 到最后一个结束”再相加：各 epoch 之间的空当不是负载；
     几个压测者的时刻都自同一个“开始”起，直接可比。分位数在合并后的原始行上线性插值。
+    表可以是许多块：不拼接，每列用完即弃。
     """
-    table = table.select(_NEEDED)
-    measured = _where(table, pc.not_equal(table["phase"], "warmup"))
-    errors = _count_errors(measured)
-    rows = _where(measured, _keep(measured["error_class"], "cancelled"))
-    success = _where(rows, pc.is_null(rows["error_class"]))
-    plateau = _where(success, pc.equal(success["phase"], "plateau"))
-    stats = stats_of(success)
-    wall = _wall(measured)
-    flat = _wall(_where(rows, pc.equal(rows["phase"], "plateau")))
-    issued, succeeded = rows.num_rows, success.num_rows
-    failed, timed_out = issued - succeeded, errors.get("timeout", 0)
-    completion, prompt = _total(success, "completion_tokens"), _total(success, "prompt_tokens")
+    rows = masks(table, open_loop=spec.control_method == "rate")
+    stats, plateau, good = _families(table, rows, spec)
+    errors = _count_errors(table, rows.measured)
+    wall, flat = _wall(table, rows.measured), _wall(table, rows.flat)
+    issued, succeeded = int(rows.issued.sum()), int(rows.success.sum())
+    completion = floats(table, "completion_tokens")[rows.success]
+    prompt = floats(table, "prompt_tokens")[rows.success]
+    made, read = total(completion), total(prompt)
+    hit_ratio = _hit_ratio(table, rows.success, server)
+    timed_out = errors.get("timeout", 0)
     return CellSummary(
         input_length=cell.input_length,
         output_length=cell.output_length,
@@ -51,19 +55,19 @@ def summarise(
         wall_s=wall,
         issued=issued,
         succeeded=succeeded,
-        failed=failed,
+        failed=issued - succeeded,
         timed_out=timed_out,
         qps=_rate(succeeded, wall),
-        output_throughput=_rate(completion, wall),
-        total_throughput=_rate(completion + prompt, wall),
-        fail_ratio=_rate(failed, issued),
+        output_throughput=_rate(made, wall),
+        total_throughput=_rate(made + read, wall),
+        fail_ratio=_rate(issued - succeeded, issued),
         timeout_ratio=_rate(timed_out, issued),
-        stats=stats,
-        plateau=stats if plateau is success else stats_of(plateau),
-        avg_prompt_tokens=_mean(success, "prompt_tokens"),
-        avg_reasoning_tokens=_mean(success, "reasoning_tokens"),
-        avg_content_tokens=_mean(success, "content_tokens"),
-        tokens_source=_source(success),
+        stats=_with_server(stats, server),
+        plateau=plateau,
+        avg_prompt_tokens=mean(prompt),
+        avg_reasoning_tokens=mean(floats(table, "reasoning_tokens")[rows.success]),
+        avg_content_tokens=mean(floats(table, "content_tokens")[rows.success]),
+        tokens_source=_source(table, rows.success),
         errors=errors,
         backend=spec.backend,
         temperature=spec.sampling.temperature,
@@ -74,106 +78,139 @@ def summarise(
         epochs=spec.epochs,
         provider=provider,
         dataset_type=spec.dataset_type,
-        plateau_qps=_rate(plateau.num_rows, flat) if flat > 0 else None,
+        plateau_qps=_rate(int(rows.plateau.sum()), flat) if flat > 0 else None,
+        slo={str(name): ms for name, ms in spec.goodput.items()},
+        good_qps=None if good is None else _rate(good, wall),
+        good_ratio=None if good is None else _rate(good, issued),
+        shed=shed,
+        tokens_per_event=_tokens_per_event(table, rows.success),
+        server=server,
+        cache=cache_verdict(
+            hit_ratio, shared_tokens=spec.shared_prefix, prompt_tokens=mean(prompt)
+        ),
+        cache_hit_ratio=hit_ratio,
     )
-
-
-def stats_of(rows: pa.Table) -> dict[str, Stats]:
-    """成功的行 → 各族统计，键同 CellSummary.stats。
-
-    TPOT 要两个 token、也要两个 token 事件：全挤在一个事件里的回复看不出每 token 的时间，
-    记零会拖低分位数。TPOT_SEC 同理要三个。
-    """
-    ttft, second, last = (
-        _floats(rows, f"{name}_s") for name in ("ttft", "second_token", "last_token")
-    )
-    completion, events = _floats(rows, "completion_tokens"), _floats(rows, "token_events")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        tpot = (last - ttft) / (completion - 1)
-        tpot_sec = (last - second) / (completion - 2)
-    families: dict[str, npt.NDArray[np.floating]] = {
-        "ttft": ttft,
-        "tpot": tpot[(completion > 1) & (events > 1)],
-        "tpot_sec": tpot_sec[(completion > 2) & (events > 2)],  # noqa: PLR2004 定义
-        "first_gap": second - ttft,
-        "e2e": _floats(rows, "e2e_s"),
-        "ttfb": _floats(rows, "ttfb_s"),
-        "ttfa": _floats(rows, "ttfa_s"),
-        "itl": _flat(rows["itl_s"]),
-        "completion_tokens": completion,
-        "server_ttft": _floats(rows, "server_ttft_s"),
-        "server_tpot": _floats(rows, "server_tpot_s"),
-        "server_e2e": np.empty(0),
-        "spec_accept_rate": np.empty(0),
-    }
-    return {name: describe(samples) for name, samples in families.items()}
 
 
 def describe(samples: npt.NDArray[np.floating]) -> Stats:
     """样本 → 统计；NaN（未定义）不参与，没有样本时除 n 外皆为 None。"""
     undefined = np.isnan(samples)
-    kept = samples[~undefined] if undefined.any() else samples
+    kept = samples[~undefined] if undefined.any() else samples.copy()
     if not kept.size:
-        return Stats()
-    points = np.percentile(kept, _QUANTILES)
-    p50, p75, p90, p95, p99 = (float(point) for point in points)
+        return NO_STATS
     low, high = float(kept.min()), float(kept.max())
     average = min(high, max(low, float(kept.mean(dtype=np.float64))))
-    return Stats(int(kept.size), low, average, high, p50, p75, p90, p95, p99)
+    points = np.quantile(kept, _QUANTILES, overwrite_input=True)
+    return Stats(int(kept.size), low, average, high, *(float(point) for point in points))
 
 
-def _floats(rows: pa.Table, name: str) -> Floats:
-    """一列 → float64 数组，null 成 NaN。"""
-    column = pc.cast(rows[name], pa.float64()).combine_chunks()
-    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+def _families(
+    table: pa.Table, rows: Masks, spec: PerfSpec
+) -> tuple[dict[str, Stats], dict[str, Stats], int | None]:
+    """各族统计、平台段的各族统计、达到全部目标的成功者的数目（没有目标为 None）。
+
+    未定义的量不算达到目标：NaN 与什么比都不成立。
+    """
+    stats, plateau = {}, {}
+    good = rows.success.copy()
+    limits_s: dict[str, float] = {name: ms / 1000 for name, ms in spec.goodput.items()}
+    for name, samples in _samples(table):
+        stats[name] = describe(samples[rows.success])
+        plateau[name] = stats[name] if rows.all_flat else describe(samples[rows.plateau])
+        if name in limits_s:
+            good &= samples <= limits_s[name]
+    itl = table["itl_s"]
+    stats["itl"] = describe_lists(itl, rows.success, _QUANTILES)
+    plateau["itl"] = (
+        stats["itl"] if rows.all_flat else describe_lists(itl, rows.plateau, _QUANTILES)
+    )
+    return stats, plateau, int(good.sum()) if limits_s else None
 
 
-def _flat(column: pa.ChunkedArray) -> npt.NDArray[np.float32]:
-    """列表列 → 摊平的数组。"""
-    flat = pc.list_flatten(column).combine_chunks()
-    return np.asarray(flat.to_numpy(zero_copy_only=False), dtype=np.float32)
+def _samples(table: pa.Table) -> Iterator[tuple[str, Floats]]:
+    """各族的样本，一行一个，未定义为 NaN；键同 CellSummary.stats，ITL 不在内。
+
+    TPOT 要两个 token、也要两个 token 事件：全挤在一个事件里的回复看不出每 token 的时间，
+    记零会拖低分位数。TPOT_SEC 同理要三个。
+    """
+    ttft, second, last = (
+        floats(table, f"{name}_s") for name in ("ttft", "second_token", "last_token")
+    )
+    completion, events = floats(table, "completion_tokens"), floats(table, "token_events")
+    yield "ttft", ttft
+    yield "tpot", _per_token(last - ttft, completion, events, skip=1)
+    yield "tpot_sec", _per_token(last - second, completion, events, skip=2)
+    yield "first_gap", second - ttft
+    yield "completion_tokens", completion
+    del ttft, second, last, completion, events
+    e2e, queue = floats(table, "e2e_s"), floats(table, "client_queue_s")
+    yield "e2e", e2e
+    yield "client_queue", queue
+    yield "response", e2e + queue
+    del e2e, queue
+    for name in ("ttfb", "ttfa", "server_ttft", "server_tpot", "server_e2e"):
+        yield name, floats(table, f"{name}_s")
+    yield "spec_accept_rate", floats(table, "spec_accept_rate")
 
 
-def _where(rows: pa.Table, wanted: pa.ChunkedArray) -> pa.Table:
-    """符合的行；全都符合时就是原表，百万行的 ITL 不白抄一遍。"""
-    return rows if pc.all(wanted, min_count=0).as_py() else rows.filter(wanted)
+def _per_token(span: Floats, completion: Floats, events: Floats, *, skip: int) -> Floats:
+    """时长 ÷（token 数 − skip）；token 或事件不多于 skip 时未定义。"""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = span / (completion - skip)
+    found[~((completion > skip) & (events > skip))] = np.nan
+    return found
 
 
-def _wall(rows: pa.Table) -> float:
+def _with_server(stats: dict[str, Stats], server: ServerMetrics | None) -> dict[str, Stats]:
+    """各行没有自报的族，取服务在 /metrics 里的。"""
+    found = {} if server is None else server.stats
+    fill = {key: found[key] for key in _FROM_SERVER if key in found and not stats[key].n}
+    return stats | fill
+
+
+def _hit_ratio(table: pa.Table, success: Mask, server: ServerMetrics | None) -> float | None:
+    """提示词 token 里来自前缀缓存的份额：先看各行报的 cached_tokens，再看 /metrics。"""
+    cached, prompt = floats(table, "cached_tokens"), floats(table, "prompt_tokens")
+    told = success & ~np.isnan(cached) & ~np.isnan(prompt)
+    read = total(prompt[told])
+    if read > 0:
+        return min(1.0, total(cached[told]) / read)
+    return None if server is None else server.cache_hit_ratio
+
+
+def _tokens_per_event(table: pa.Table, success: Mask) -> float | None:
+    """成功者的 token 数 ÷ token 事件数；没有事件为 None。"""
+    completion, events = floats(table, "completion_tokens"), floats(table, "token_events")
+    told = success & (events > 0) & (completion > 0)
+    seen = total(events[told])
+    return total(completion[told]) / seen if seen else None
+
+
+def _wall(table: pa.Table, wanted: Mask) -> float:
     """各 epoch 的墙钟之和，秒。"""
-    if not rows.num_rows:
-        return 0.0
-    spans = rows.group_by("epoch").aggregate([("start_s", "min"), ("end_s", "max")])
-    span = pc.sum(pc.subtract(spans["end_s_max"], spans["start_s_min"])).as_py()
-    return float(span)
+    epochs = floats(table, "epoch")[wanted]
+    starts, ends = floats(table, "start_s")[wanted], floats(table, "end_s")[wanted]
+    spans = []
+    for epoch in np.unique(epochs[~np.isnan(epochs)]):
+        here = epochs == epoch
+        spans.append(float(ends[here].max() - starts[here].min()))
+    return sum(spans)
 
 
-def _keep(column: pa.ChunkedArray, unwanted: str) -> pa.ChunkedArray:
-    """不等于 `unwanted` 的位置，null 也留。"""
-    return pc.fill_null(pc.not_equal(column, unwanted), True)  # noqa: FBT003 pyarrow 的签名
-
-
-def _count_errors(rows: pa.Table) -> dict[str, int]:
+def _count_errors(table: pa.Table, measured: Mask) -> dict[str, int]:
     """失败种类 → 数目，按名排。"""
-    counts = pc.value_counts(rows["error_class"].combine_chunks().drop_null()).to_pylist()
+    failed = pc.filter(table["error_class"], pa.array(measured)).drop_null()
+    counts = pc.value_counts(failed).to_pylist()
     return dict(sorted((item["values"], item["counts"]) for item in counts))
 
 
-def _source(rows: pa.Table) -> str:
+def _source(table: pa.Table, success: Mask) -> str:
     """token 数从哪来：usage、events、两者都有时为 mixed，没有为空。"""
-    found = pc.unique(rows["tokens_source"]).drop_null().to_pylist()
+    sources = table["tokens_source"]
+    if not success.all():
+        sources = pc.filter(sources, pa.array(success))
+    found = pc.unique(sources).drop_null().to_pylist()
     return found[0] if len(found) == 1 else ("mixed" if found else "")
-
-
-def _total(rows: pa.Table, name: str) -> int:
-    """一列之和，null 不计。"""
-    return int(pc.sum(rows[name]).as_py() or 0)
-
-
-def _mean(rows: pa.Table, name: str) -> float | None:
-    """一列的均值；没有样本为 None。"""
-    mean = pc.mean(rows[name]).as_py()
-    return None if mean is None else float(mean)
 
 
 def _rate(amount: float, over: float) -> float:

@@ -23,7 +23,9 @@ class Tally:
 
     __slots__ = (
         "answer_events",
+        "counts",
         "error",
+        "extras",
         "finish_reason",
         "first_answer_s",
         "has_output",
@@ -34,8 +36,10 @@ class Tally:
     )
 
     def __init__(self) -> None:
-        """从空白开始。"""
+        """从空白开始。`stamps` 是有 token 事件的各次读的戳，`counts` 是同一次读里的事件数。"""
         self.stamps: list[float] = []
+        self.counts: list[int] = []
+        self.extras: Json = {}
         self.first_answer_s: float | None = None
         self.last_reasoning_s: float | None = None
         self.answer_events = 0
@@ -50,15 +54,32 @@ class Tally:
         answer, reasoning = self._take(chunk, "delta")
         if not (answer or reasoning):
             return
-        self.stamps.append(stamp_s)
+        self.tokens(stamp_s, 1, answer, reasoning)
+
+    def tokens(  # 在热路径上，按位置给
+        self, stamp_s: float, number: int, answer: bool, reasoning: bool  # noqa: FBT001
+    ) -> None:
+        """同一次读里 `number` 个同类的 token 事件。"""
+        stamps = self.stamps
+        if stamps and stamps[-1] == stamp_s:
+            self.counts[-1] += number
+        else:
+            stamps.append(stamp_s)
+            self.counts.append(number)
+        self.has_output = True
         if answer:
-            self.answer_events += 1
+            self.answer_events += number
             if self.first_answer_s is None:
                 self.first_answer_s = stamp_s
         else:
-            self.reasoning_events += 1
+            self.reasoning_events += number
         if reasoning:
             self.last_reasoning_s = stamp_s
+
+    @property
+    def events(self) -> int:
+        """token 事件的总数。"""
+        return self.answer_events + self.reasoning_events
 
     def body(self, body: Json) -> None:
         """收下非流式的回复体；没有事件，也就没有首 token 时间。"""
@@ -75,6 +96,9 @@ class Tally:
         usage = source.get("usage")
         if isinstance(usage, dict) and usage:
             self.usage = usage
+        timings = source.get("timings")
+        if isinstance(timings, dict):
+            self.extras = timings
         choices = source.get("choices")
         answer = reasoning = False
         if isinstance(choices, list):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from rayeval import __version__
 from rayeval.domain.load import Share
-from rayeval.domain.perf import PerfSpec
+from rayeval.domain.perf import Backend, PerfSpec, Sampling
 from rayeval.domain.service import Endpoint
 from rayeval.errors import UsageError
+from rayeval.perf.prompts import prompts_of
 
 _PATHS = {"openai-chat": "/chat/completions", "openai": "/completions"}
 _PORTS = {"http": 80, "https": 443}
@@ -56,45 +61,123 @@ def parse_target(base_url: str) -> Target:
     )
 
 
+def refuse_proxy(base_url: str, env: Mapping[str, str]) -> None:
+    """环境里有会插在到 `base_url` 的路上的代理时抛 UsageError：压测要量的是直达的路。
+
+    小写的变量压过大写的；NO_PROXY 列出的与回环地址不经代理。
+    """
+    target = parse_target(base_url)
+    for name in (f"{'https' if target.tls else 'http'}_proxy", "all_proxy"):
+        found = name if name in env else name.upper()
+        if env.get(found, "").strip() and not _direct(target, env):
+            msg = (
+                f"{found} would put a proxy between the load and {target.where}, and a load "
+                f"generator measures the direct path: unset {found}, or add {target.host} to "
+                "NO_PROXY"
+            )
+            raise UsageError(msg)
+
+
+def _direct(target: Target, env: Mapping[str, str]) -> bool:
+    """不经代理：回环，或 NO_PROXY 的某一项说到它。"""
+    host = target.host.lower().rstrip(".")
+    address = _address(host)
+    if host == "localhost" or (address is not None and address.is_loopback):
+        return True
+    entries = env.get("no_proxy", env.get("NO_PROXY", "")).lower()
+    return any(_covers(entry, host, target.port) for entry in re.split(r"[,\s]+", entries) if entry)
+
+
+def _covers(entry: str, host: str, port: int) -> bool:
+    """NO_PROXY 的一项是否说到这个主机：`*`、域名及其下级、地址、网段，都可带端口。"""
+    name, colon, number = entry.rpartition(":")
+    if colon and number.isdigit() and (":" not in name or name.endswith("]")):
+        if int(number) != port:
+            return False
+        entry = name
+    entry = entry.strip("[]")
+    address = _address(host)
+    if address is not None:
+        with contextlib.suppress(ValueError):
+            return address in ip_network(entry, strict=False)
+    entry = entry.removeprefix("*").removeprefix(".")
+    return not entry or host == entry or host.endswith(f".{entry}")
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """主机是 IP 地址时的值，是名字时为 None。"""
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
 class RequestWriter:
-    """把提示词写成一次 POST 的全部字节；不变的部分只造一次。"""
+    """写一次 POST 的全部字节；不变的部分只造一次，写一个请求只是拼接。"""
 
     def __init__(self, share: Share) -> None:
-        """按份额的地址、后端与采样参数备好头与体的骨架。"""
+        """按份额的地址、后端与采样参数备好头与体的骨架，备好提示词的各段。"""
         spec, endpoint = share.spec, share.endpoint
-        self._chat = spec.backend == "openai-chat"
-        self._head = _head(parse_target(endpoint.base_url), endpoint, spec)
-        self._body = request_body(endpoint.model, spec, share)
+        head = _head(parse_target(endpoint.base_url), endpoint, spec)
+        self._head = head + b"X-Request-Id: "
+        before, after = _skeleton(request_body(endpoint.model, spec, share), spec.backend)
+        prompts = prompts_of(share)
+        self._middle = prompts.middle
+        self._before = before + prompts.lead
+        self._after = prompts.tail + after
+        self._fixed = len(self._before) + len(self._after)
 
-    def write(self, prompt: str, request_id: str) -> bytes:
-        """提示词与请求号 → 头加体的字节。"""
-        body = dict(self._body)
-        if self._chat:
-            body["messages"] = [{"role": "user", "content": prompt}]
-        else:
-            body["prompt"] = prompt
-        payload = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        tail = f"X-Request-Id: {request_id}\r\nContent-Length: {len(payload)}\r\n\r\n"
-        return self._head + tail.encode("ascii") + payload
+    def write(self, phase: str, index: int, request_id: str) -> bytes:
+        """`phase`（warmup 或 measured）的第 `index` 个请求：头加体。"""
+        pieces = self._middle(phase, index)
+        length = self._fixed + sum(map(len, pieces))
+        line = f"{request_id}\r\nContent-Length: {length}\r\n\r\n".encode("ascii")
+        return b"".join([self._head, line, self._before, *pieces, self._after])
 
 
 def request_body(model: str, spec: PerfSpec, share: Share) -> dict[str, object]:
     """请求体里除提示词以外的一切。采样参数总是明写，不靠服务的默认值。"""
-    sampling = spec.sampling
+    output = share.cell.output_length
     body: dict[str, object] = {
         "model": model,
-        share.max_tokens_field: share.cell.output_length,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
+        share.max_tokens_field: output,
+        **sampling_fields(spec.sampling, output),
         "stream": spec.stream,
     }
-    if sampling.top_k is not None:
-        body["top_k"] = sampling.top_k
-    if sampling.ignore_eos:
-        body["ignore_eos"] = True
     if spec.stream:
         body["stream_options"] = {"include_usage": True}
     return body
+
+
+def sampling_fields(sampling: Sampling, output_length: int) -> dict[str, object]:
+    """采样参数在请求体里的样子；`output_length` 以 token 计。"""
+    fields: dict[str, object] = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+    }
+    if sampling.top_k is not None:
+        fields["top_k"] = sampling.top_k
+    if sampling.ignore_eos:
+        fields["ignore_eos"] = True
+    elif sampling.min_tokens:
+        fields["min_tokens"] = output_length
+    return fields
+
+
+def prompt_field(backend: Backend, text: str) -> dict[str, object]:
+    """提示词在请求体里的样子。"""
+    if backend == "openai-chat":
+        return {"messages": [{"role": "user", "content": text}]}
+    return {"prompt": text}
+
+
+def _skeleton(body: dict[str, object], backend: Backend) -> tuple[bytes, bytes]:
+    """请求体 → 提示词之前与之后的 JSON；提示词是最后一个字段。"""
+    whole = json.dumps(
+        {**body, **prompt_field(backend, "")}, ensure_ascii=False, separators=(",", ":")
+    ).encode()
+    cut = whole.rindex(b'""') + 1
+    return whole[:cut], whole[cut:]
 
 
 def _head(target: Target, endpoint: Endpoint, spec: PerfSpec) -> bytes:

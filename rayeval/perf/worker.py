@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import platform
 import threading
-from collections.abc import Iterable
 
-import uvloop
+import numpy as np
 
 from rayeval.domain.load import Counters, Share, WorkerHealth
 from rayeval.domain.records import empty_requests
 from rayeval.errors import RayevalError, UsageError
+from rayeval.perf.arrivals import deadlines
 from rayeval.perf.crew import Haul
 from rayeval.perf.exchange import Exchange
 from rayeval.perf.failure import Ending
+from rayeval.perf.feeder import Feeder
 from rayeval.perf.interpret import interpret
-from rayeval.perf.prompts import write_prompt
-from rayeval.perf.rows import CLOCK, Rows
+from rayeval.perf.pace import ClosedPace, OpenPace, Pace
+from rayeval.perf.poller import Poller, new_poller
+from rayeval.perf.pool import Pool
+from rayeval.perf.rows import KERNEL, READ, Rows
 from rayeval.perf.stint import Stint
-from rayeval.perf.target import RequestWriter, parse_target
+from rayeval.perf.target import Target, parse_target
 from rayeval.perf.vitals import Vitals, collector_held
-from rayeval.perf.wire import Connection, Pool
+
+TIERED_FROM = 96
+"""许可多于此时，等首 token 的流先读；少时分级只多几次系统调用。"""
 
 
 class LoadWorker:
@@ -33,18 +36,17 @@ class LoadWorker:
     """
 
     def __init__(self) -> None:
-        """还没有循环与连接。"""
-        self._loop: asyncio.AbstractEventLoop | None = None
+        """还没有连接。"""
+        self._poller: Poller | None = None
         self._pool: Pool | None = None
         self._pool_key: object = None
         self._share: Share | None = None
         self._stint: Stint | None = None
         self._vitals = Vitals()
         self._cancelled = threading.Event()
-        self._lock = threading.Lock()
 
     def prepare(self, share: Share) -> None:
-        """造好全部请求字节，连好这一份峰值许可条连接；连不上不是错误，留给测量去记。
+        """造好请求字节，连好这一份峰值许可条连接；连不上不是错误，留给测量去记。
 
         许可永远为零的份额会永远等下去，因此抛 UsageError。
         """
@@ -56,19 +58,27 @@ class LoadWorker:
             raise UsageError(msg)
         self._cancelled.clear()
         self._share = share
-        loop, pool = self._open(share)
-        pool.opened = pool.dropped = 0
-        self._stint = Stint(share, _exchanges(share), pool)
+        self._vitals = Vitals()
+        pool, poller = self._open(share)
+        pool.reset()
+        feeder = _feeder(share)
+        self._stint = Stint(share, feeder, _pace(share), pool, poller, self._vitals)
         _rehearse(share)
-        loop.run_until_complete(pool.fill(share.schedule.peak))
+        pool.fill(share.schedule.peak)
 
     def run(self) -> None:
         """跑完这一份才返回；prepare 之后调用一次。"""
-        if self._stint is None or self._loop is None:
+        stint = self._stint
+        if stint is None:
             raise RayevalError("LoadWorker.run was called before prepare; call prepare first")
-        self._vitals = Vitals()
         with collector_held():
-            self._loop.run_until_complete(self._drive(self._stint))
+            self._vitals.start()
+            if self._cancelled.is_set():
+                stint.cancel()
+            try:
+                stint.run()
+            finally:
+                self._vitals.stop()
 
     def collect(self) -> Haul:
         """取走 run 的收获；没有跑过则表为空。"""
@@ -85,52 +95,28 @@ class LoadWorker:
     def cancel(self) -> None:
         """尽快停下；任一线程可调用，run 随后返回，collect 仍给出已有的行。"""
         self._cancelled.set()
-        with self._lock:
-            loop, stint = self._loop, self._stint
-            if loop is not None and stint is not None and loop.is_running():
-                loop.call_soon_threadsafe(stint.cancel)
+        if self._stint is not None:
+            self._stint.cancel()
 
     def close(self) -> None:
-        """断开连接，收掉循环。"""
-        if self._loop is not None:
-            self._drop_pool()
-            with self._lock:
-                loop, self._loop = self._loop, None
-            loop.close()
-
-    async def _drive(self, stint: Stint) -> None:
-        """在循环里跑；cancel 先于 run 到的也算。"""
-        assert self._loop is not None  # noqa: S101 run 已看过
-        self._vitals.start(self._loop)
-        if self._cancelled.is_set():
-            stint.pace.stop(0.0)
-        try:
-            await stint.run()
-        finally:
-            self._vitals.stop()
-
-    def _open(self, share: Share) -> tuple[asyncio.AbstractEventLoop, Pool]:
-        """循环与连接池；换了地址就换一池。"""
-        if self._loop is None:
-            self._loop = uvloop.new_event_loop()
-        target = parse_target(share.endpoint.base_url)
-        if self._pool is None or self._pool_key != target:
-            self._drop_pool()
-            self._pool = Pool(target, self._ended)
-            self._pool_key = target
-        return self._loop, self._pool
-
-    def _drop_pool(self) -> None:
-        """断开旧池的连接，并让循环转几圈把它们收干净。"""
-        if self._pool is not None and self._loop is not None:
+        """断开连接。"""
+        if self._pool is not None:
             self._pool.close()
-            self._loop.run_until_complete(_turns())
-            self._pool = None
+        if self._poller is not None:
+            self._poller.close()
+        self._pool = self._poller = self._stint = None
 
-    def _ended(self, connection: Connection, exchange: Exchange) -> None:
-        """线上的消息转给当前的跑动。"""
-        if self._stint is not None:
-            self._stint.ended(connection, exchange)
+    def _open(self, share: Share) -> tuple[Pool, Poller]:
+        """连接池与等待的集合；换了地址、时限或级数就换一池。"""
+        tiered = share.schedule.peak > TIERED_FROM
+        target, limit = parse_target(share.endpoint.base_url), share.spec.connect_timeout_s
+        key: tuple[Target, float, bool] = (target, limit, tiered)
+        if self._pool is None or self._poller is None or self._pool_key != key:
+            self.close()
+            self._poller = new_poller(tiered=tiered)
+            self._pool = Pool(target, self._poller, limit)
+            self._pool_key = key
+        return self._pool, self._poller
 
     def _health(self, share: Share, stint: Stint) -> WorkerHealth:
         """自证。"""
@@ -147,14 +133,19 @@ class LoadWorker:
             connections_opened=self._pool.opened,
             requests_issued=stint.counters().issued,
             retries=stint.retries,
-            clock=CLOCK,
+            clock=KERNEL if stint.kernel else READ,
             connections_dropped=self._pool.dropped,
             permits_peak=share.schedule.peak,
+            starved_share=self._vitals.starved_share,
+            slip_p99_s=float(np.percentile(stint.pace.slips, 99)) if stint.pace.slips else 0.0,
+            slip_max_s=max(stint.pace.slips, default=0.0),
+            shed=stint.pace.shed,
+            collections=self._vitals.collections,
         )
 
 
 def _rehearse(share: Share) -> None:
-    """把解读与成行走一遍：pyarrow 首次转换会导入 pandas，那三百毫秒不能落在测量里。"""
+    """把解读与成行走一遍：pyarrow 与 numpy 的首次转换要几十毫秒，不能落在测量里。"""
     exchange = Exchange(b"", "", 0, "warmup")
     reply = b'HTTP/1.1 200 OK\r\n\r\ndata: {"choices":[{"delta":{"content":"1"}}]}\n\n'
     reads = [(1.0, reply), (2.0, b'data: {"choices":[{"delta":{"content":"2"}}]}\n\n')]
@@ -163,31 +154,24 @@ def _rehearse(share: Share) -> None:
     rows.table()
 
 
-async def _turns() -> None:
-    """让循环转几圈。"""
-    for _ in range(3):
-        await asyncio.sleep(0)
+def _feeder(share: Share) -> Feeder:
+    """这一份的请求：先预热，后测量；开始之前造好一批。"""
+    feeder = Feeder(share)
+    warm = share.warmup_indices()
+    feeder.add("warmup", warm.start, warm.stop, warm.step)
+    for index in share.measured_indices():
+        feeder.add("measured", index, index + 1)
+    feeder.stock()
+    return feeder
 
 
-def _exchanges(share: Share) -> tuple[list[Exchange], list[Exchange]]:
-    """造好这一份的（预热，测量）请求；请求号在一次运行里独一无二。"""
-    writer = RequestWriter(share)
-    mark = hashlib.blake2b(share.salt.encode(), digest_size=6).hexdigest()
-
-    def build(phase: str, indices: Iterable[int]) -> list[Exchange]:
-        """一个阶段的请求，按序号。"""
-        return [
-            Exchange(
-                writer.write(write_prompt(share, phase, index), request_id),
-                request_id,
-                index,
-                phase,
-            )
-            for index in indices
-            for request_id in [f"{mark}-e{share.epoch}-{phase[0]}{index}"]
-        ]
-
-    return (
-        build("warmup", share.warmup_indices()),
-        build("measured", share.measured_indices()),
-    )
+def _pace(share: Share) -> Pace:
+    """这一份的节拍：闭环看许可，开环看计划时刻。"""
+    spec, schedule = share.spec, share.schedule
+    warmup = len(share.warmup_indices())
+    if spec.open_loop is None:
+        return ClosedPace(schedule, warmup, len(share.measured_indices()))
+    due = deadlines(spec.open_loop, share.cell.num_requests, spec.seed + share.epoch)
+    mine = due[schedule.worker :: schedule.workers].tolist()
+    shed = spec.open_loop.overflow == "shed"
+    return OpenPace(mine, schedule.peak, warmup, shed=shed)

@@ -1,4 +1,7 @@
-"""事件 → 产物：来一样写一样，中途倒下也不丢已有的；只有驱动端用它。"""
+"""事件 → 产物：来一样写一样，中途倒下也不丢已有的；只有驱动端用它。
+
+写文件的模块在写的时候才导入：它们拖着 jinja2 与 pyarrow 的半边，第一个请求不必等。
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,6 @@ from rayeval.domain.functional import CaseResult
 from rayeval.domain.load import Certificate
 from rayeval.domain.report import CellReport
 from rayeval.domain.run import ScenarioPlan
-from rayeval.export import acs_csv, functional_json, junit, parquet, simple_evals
 from rayeval.export.files import Artifacts
 
 TELLING = ("prompt", "reply", "reasoning", "error_message")
@@ -83,6 +85,8 @@ class Recorder:
         """结局、JUnit 与留痕。"""
         if not self._cases:
             return []
+        from rayeval.export import functional_json, junit
+
         files = {
             "results.json": functional_json.results_json(self._id, self._cases),
             "junit.xml": junit.junit_xml(self._id, self._cases),
@@ -93,6 +97,8 @@ class Recorder:
 
     def _cell(self, report: CellReport, table: pa.Table) -> list[str]:
         """这个 cell 的请求表，与至今全部 cell 的汇总、证书。"""
+        from rayeval.export import acs_csv
+
         self._cells.append(report)
         self._tables.append(table)
         time = self._artifacts.run_ts
@@ -110,6 +116,8 @@ class Recorder:
         """全部请求的 Parquet，带 ITL。"""
         if not self._tables:
             return []
+        from rayeval.export import parquet
+
         data = parquet.parquet(pa.concat_tables(self._tables))
         return [self._artifacts.write(self._artifacts.perf(self._id, "requests.parquet"), data)]
 
@@ -117,6 +125,8 @@ class Recorder:
         """没走完的准确率：已有的作答，没有分数。"""
         if not self._partial:
             return []
+        from rayeval.export import parquet
+
         table = answers_table(self._partial.values())
         name = self._artifacts.accuracy(self._id, "answers_partial.parquet")
         return [self._artifacts.write(name, parquet.parquet(self._shown(table)))]
@@ -129,6 +139,8 @@ class Recorder:
 
     def _answers(self, event: AnswersFinished) -> list[str]:
         """simple-evals 形状的三份文件与全部作答；没有要求就不留题面。"""
+        from rayeval.export import parquet, simple_evals
+
         accuracy, table, spec = event.accuracy, event.answers, self._plan.accuracy
         show = spec is not None and spec.include_questions
         system = spec.system_message if spec is not None else None

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,20 @@ def test_a_python_without_ensurepip_borrows_the_systems_pip(house):
     assert result.returncode == 0, result.stderr
     assert "--python" in house.calls.read_text()
     assert house.installs() == ["."]
+
+
+def test_bench_measures_a_flood_and_writes_a_table():
+    if Path(sys.prefix) != ROOT / ".venv":
+        pytest.skip("scripts/bench makes its own .venv; run the tests from it")
+    result = subprocess.run(
+        [str(ROOT / "scripts" / "bench"), "--quick", "--only", "flood"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    rows = [line for line in result.stdout.splitlines() if line.startswith("| ")]
+    clients = [row.split(" | ")[0].removeprefix("| ") for row in rows]
+    assert clients == ["client", "---", "rayeval", "aiohttp", "httpx"]
+    assert rows[2].endswith(" | 0 |"), result.stdout

@@ -151,7 +151,9 @@ def test_interruption_is_130(capsys):
 HEAVY = ("ray", "pyarrow", "pandas", "httpx", "kubernetes", "numpy")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["validate"], ["plan"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["perf", "--help"], ["validate"], ["plan"]], ids=" ".join
+)
 def test_quick_commands_import_nothing_heavy(arguments):
     code = (
         "import sys; from rayeval.cli import cli\n"

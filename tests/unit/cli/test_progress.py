@@ -9,9 +9,11 @@ from rich.console import Console
 from rayeval.domain.events import CaseFinished, Progress, StageFinished, StageStarted
 from rayeval.domain.functional import CaseResult, Outcome
 from rayeval.domain.load import Counters
+from rayeval.domain.perf import PerfSpec
 from rayeval.domain.report import StageResult, Status
+from rayeval.forecast import Forecast
 from rayeval.pipeline.executor import Crash
-from rayeval.progress import LiveView, PlainView, choose_view
+from rayeval.progress import LiveView, PlainView, Row, choose_view
 
 EVENTS = [
     StageStarted("perf"),
@@ -31,7 +33,7 @@ def play(view):
 
 def test_plain_view_is_sparse_and_free_of_control_characters():
     lines = []
-    play(PlainView(lines.append, ["one"]))
+    play(PlainView(lines.append, {"one": None}))
     assert len(lines) == 3
     assert "perf started" in lines[0]
     assert "perf ERROR 3.0 s: lost [31m more" in lines[1]
@@ -41,7 +43,7 @@ def test_plain_view_is_sparse_and_free_of_control_characters():
 
 def test_live_view_shows_stage_counts_and_outcomes():
     console = Console(file=io.StringIO(), force_terminal=True, width=160)
-    view = LiveView(console, ["one", "two"])
+    view = LiveView(console, {"one": None, "two": None})
     with view:
         for event in EVENTS[:40]:
             view.watch("one", event)
@@ -51,7 +53,7 @@ def test_live_view_shows_stage_counts_and_outcomes():
     assert "39/100" in text
     assert "in flight 2" in text
     assert "waiting" in text
-    assert "s left" in text
+    assert text.splitlines()[1].rstrip().endswith(" s")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_live_view_shows_stage_counts_and_outcomes():
 )
 def test_view_is_chosen_by_terminal_and_switches(quiet, as_json, lines):
     out = io.StringIO()
-    view = choose_view(Console(file=out), ["one"], quiet=quiet, as_json=as_json)
+    view = choose_view(Console(file=out), {"one": None}, quiet=quiet, as_json=as_json)
     play(view)
     told = out.getvalue().splitlines()
     assert len(told) == lines
@@ -69,4 +71,21 @@ def test_view_is_chosen_by_terminal_and_switches(quiet, as_json, lines):
 
 def test_terminal_gets_the_live_view():
     console = Console(file=io.StringIO(), force_terminal=True)
-    assert isinstance(choose_view(console, ["one"], quiet=False, as_json=False), LiveView)
+    assert isinstance(choose_view(console, {"one": None}, quiet=False, as_json=False), LiveView)
+
+
+def test_left_is_by_work_and_rate_is_of_the_cell():
+    spec = PerfSpec(
+        concurrency=(1, 10), input_length=(8,), output_length=(8,), num_requests=(9, 90)
+    )
+    first, second = spec.cells()
+    row = Row(Forecast(spec))
+    row.take(StageStarted("perf"))
+    row.take(Progress("perf", "a epoch 1/1", 9, 99, Counters(9, 9, 0, 0, 72), first))
+    assert row.note == "a"
+    row.since -= 10  # 一半的工作用了十秒
+    assert row.eta() == "10 s left"
+    row.take(Progress("perf", "b", 9, 99, Counters(9, 9, 0, 0, 72), second))
+    row.cell_since -= 2
+    row.take(Progress("perf", "b", 49, 99, Counters(49, 49, 0, 0, 392), second))
+    assert "160 tok/s" in row.amount()

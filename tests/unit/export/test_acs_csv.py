@@ -8,7 +8,13 @@ import pytest
 
 from rayeval.domain.load import Certificate
 from rayeval.domain.records import REQUESTS
-from rayeval.domain.report import CellReport, CellSummary, Stats
+from rayeval.domain.report import (
+    CacheVerdict,
+    CellReport,
+    CellSummary,
+    ServerMetrics,
+    Stats,
+)
 from rayeval.errors import UsageError
 from rayeval.export.acs_csv import requests_csv, requests_name, summary_csv, summary_name
 from rayeval.export.acs_read import read_summary
@@ -199,6 +205,55 @@ def test_summary_values_stand_under_their_names(report):
     assert (row["QPS"], row["Provider"], row["Rounds"]) == ("6.3", "org/my model", "3")
     assert (row["Certificate"], row["Plateau_N"]) == ("failed", "0")
     assert row["Certificate_Reasons"] == "worker 0 stalled, badly; again"
+
+
+def test_our_columns_after_the_79th_say_goodput_server_and_cache(report):
+    server = ServerMetrics(
+        "vllm",
+        stats={"server_queue": stats(0.5)},
+        requests=60,
+        agrees={"requests": 60 / 63},
+    )
+    found = dataclasses.replace(
+        report.summary,
+        slo={"ttft": 500.0, "tpot": 50.0},
+        good_qps=3.15,
+        good_ratio=0.5,
+        shed=2,
+        stats={"client_queue": stats(0.25), "server_ttft": stats(0.75)},
+        server=server,
+        cache=CacheVerdict.WARM,
+        cache_hit_ratio=0.25,
+    )
+    row = read(summary_csv([CellReport(found, report.certificate)]))[0]
+    wanted = {
+        "Goodput_SLO": "ttft:500;tpot:50",
+        "Good_QPS": "3.15",
+        "Good_Ratio": "0.5",
+        "Shed": "2",
+        "AVG_CLIENT_QUEUE(s)": "1.25",
+        "TP99_SERVER_TTFT(s)": "6.75",
+        "Server_Source": "vllm",
+        "TP99_SERVER_QUEUE(s)": "6.5",
+        "Server_Requests": "60",
+        "Server_Prompt_Tokens": "-1",
+        "Cache_Verdict": "warm",
+        "Cache_Hit_Ratio": "0.25",
+    }
+    assert {name: row[name] for name in wanted} == wanted
+
+
+def test_a_server_with_averages_only_has_no_quantiles(report):
+    found = dataclasses.replace(report.summary, stats={"server_tpot": Stats(80, avg=0.025)})
+    row = read(summary_csv([CellReport(found, report.certificate)]))[0]
+    assert [row[f"{p}_SERVER_TPOT(s)"] for p in ("AVG", "TP99", "MAX")] == ["0.025", "-1", "-1"]
+
+
+def test_a_summary_without_goodput_or_server_is_undefined_there(report):
+    row = read(summary_csv([report]))[0]
+    names = ("Good_QPS", "Good_Ratio", "Server_Requests", "Cache_Hit_Ratio", "AVG_RESPONSE(s)")
+    assert {row[name] for name in names} == {"-1"}
+    assert (row["Goodput_SLO"], row["Server_Source"], row["Cache_Verdict"]) == ("", "", "unknown")
 
 
 def test_several_cells_are_several_rows_even_where_one_is_undefined(report):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from rayeval.domain.functional import CaseResult, Outcome
-from rayeval.domain.report import Status
+from rayeval.domain.report import CacheVerdict, Status
 from rayeval.domain.verdict import Finding, Level, Verdict
 from rayeval.export.markdown import MAX_CASES, escape, report_md
 
@@ -32,6 +32,26 @@ def test_numbers_and_changes_stand_in_the_cell_row(reports):
     (row,) = [line for line in text.splitlines() if "640" in line]
     assert "| 1 | 1 (+20.0%) | 10 | 20 | 640 | 0.0% | ok |" in row
     assert "baseline: runs/base" in text
+
+
+def test_goodput_and_server_ttft_have_columns_where_they_are_known(reports):
+    stats = {name: reports.stats(0.5, 50) for name in ("ttft", "e2e", "server_ttft")}
+    cell = reports.cell(
+        stats=stats,
+        good_qps=3.0,
+        good_ratio=0.25,
+        cache=CacheVerdict.CONTAMINATED,
+        cache_hit_ratio=0.4,
+    )
+    other = reports.scenario(scenario="other")
+    text = render(reports.run(reports.scenario(cells=(cell,)), other))
+    assert "| TTFT avg (s) | Server TTFT avg (s) | TTFT P99 (s) |" in text
+    assert "| 0.5 | 0.5 | 0.5\\* | 0.5\\* | 20 | 3/s (25.0%) | 640 |" in text
+    assert "| 1 | – | 1 | 10 | 20 | – | 640 |" in text
+    assert "\\* P99 of fewer than 100 samples" in text
+    assert "- local\\_demo" not in text
+    assert "- local_demo in128_out32_c4: cache contaminated: 40% of the prompt tokens" in text
+    assert "Server TTFT" not in render(reports.run())
 
 
 def test_undefined_numbers_are_dashes(reports):

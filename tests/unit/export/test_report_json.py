@@ -8,14 +8,23 @@ import pytest
 
 from rayeval.domain.functional import CaseResult, Evidence, Outcome
 from rayeval.domain.load import Certificate, WorkerHealth
-from rayeval.domain.report import CellReport, Status
+from rayeval.domain.report import CacheVerdict, CellReport, ServerMetrics, Stats, Status
 from rayeval.errors import UsageError
 from rayeval.export.report_json import decode, encode
 
 
 def full(reports):
     health = WorkerHealth(0, "n", 1.5, 0.2, 0.001, 0.002, 8.0, 7.9, 4, 32, 0, "read")
-    cell = reports.cell(errors={"timeout": 2}, top_k=None)
+    server = ServerMetrics("vllm", "n", {"server_ttft": Stats(3, avg=0.1)}, {"a": "b"}, 3, None, 9)
+    cell = reports.cell(
+        errors={"timeout": 2},
+        top_k=None,
+        slo={"ttft": 50.0},
+        good_qps=1.5,
+        good_ratio=None,
+        server=server,
+        cache=CacheVerdict.WARM,
+    )
     evidence = Evidence("POST", "/chat/completions", '{"你": 1}', None, 'a\u2028b\n"')
     case = CaseResult("guided", "guided/a[中]", Outcome.ERROR, 0.1 + 0.2, "行\n二", (evidence,))
     scenario = reports.scenario(
@@ -91,3 +100,13 @@ def test_the_api_key_has_no_place_in_a_report(reports):
 def test_a_report_is_utf8_with_chinese_readable(reports):
     data = encode(reports.run(replace(reports.scenario(), labels={"团队": "推理"})))
     assert "推理".encode() in data
+
+
+def test_a_report_from_before_server_metrics_still_reads(reports):
+    plain = json.loads(encode(reports.run()))
+    summary = plain["scenarios"][0]["cells"][0]["summary"]
+    added = ("slo", "good_qps", "good_ratio", "shed", "tokens_per_event", "server", "cache")
+    for name in (*added, "cache_hit_ratio"):
+        del summary[name]
+    again = decode(json.dumps(plain).encode()).scenarios[0].cells[0].summary
+    assert (again.server, again.shed, again.cache) == (None, 0, CacheVerdict.UNKNOWN)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from rayeval.domain.functional import CaseResult, Outcome
-from rayeval.domain.report import Status
+from rayeval.domain.report import CacheVerdict, ServerMetrics, Status
 from rayeval.domain.verdict import Finding, Level, Verdict
 from rayeval.export import terminal
 
@@ -64,3 +64,76 @@ def test_uncertified_cell_says_why(reports):
     text = shown(reports.run(scenario), Verdict((finding,), 4, "base"))
     assert "loop lag P99" in text
     assert "INCONCLUSIVE against base (exit code 4)" in text
+
+
+def rich_cell(reports, n=200, **changes):
+    names = ("ttft", "e2e", "tpot", "server_ttft", "client_queue", "response")
+    stats = {name: reports.stats(12.3456, n) for name in names}
+    return reports.cell(
+        concurrency=16,
+        input_length=4096,
+        output_length=1024,
+        stats=stats,
+        plateau=stats,
+        **{
+            "good_ratio": 0.931,
+            "good_qps": 12.3,
+            "cache": CacheVerdict.CONTAMINATED,
+            "cache_hit_ratio": 0.43,
+            "server": ServerMetrics("vllm", agrees={"requests": 1.0, "generation_tokens": 1.25}),
+            "shed": 3,
+        }
+        | changes,
+    )
+
+
+def test_goodput_and_the_server_have_columns_only_where_they_are_known(reports):
+    plain = shown(reports.run(), Verdict((), 0))
+    assert "good" not in plain
+    assert "server" not in plain
+    rich = shown(reports.run(reports.scenario(cells=(rich_cell(reports),))), Verdict((), 0))
+    assert "good" in rich
+    assert "server" in rich
+    assert " 93.1 " in rich
+
+
+def test_notes_say_in_words_what_spoils_the_numbers(reports):
+    text = shown(reports.run(reports.scenario(cells=(rich_cell(reports),))), Verdict((), 0))
+    assert "43% of the prompt tokens came from the prefix cache" in text
+    assert "3 requests were shed" in text
+    assert "waited 12345.6 ms on average" in text
+    assert "counts 1.25 × our completion tokens" in text
+    assert "our requests" not in text
+
+
+def test_a_p99_of_few_samples_is_marked(reports):
+    few = shown(reports.run(reports.scenario(cells=(rich_cell(reports, 99),))), Verdict((), 0))
+    assert "12345.6*" in few
+    assert "* P99 of fewer than 100 samples" in few
+    enough = shown(reports.run(reports.scenario(cells=(rich_cell(reports, 100),))), Verdict((), 0))
+    assert "*" not in enough
+
+
+def test_the_fullest_table_fits_a_hundred_columns(reports):
+    out = io.StringIO()
+    scenario = reports.scenario(cells=(rich_cell(reports, 99),))
+    for renderable in terminal.summary(reports.run(scenario), Verdict((), 0)):
+        Console(file=out, width=100).print(renderable)
+    (row,) = [
+        line for line in out.getvalue().splitlines() if line.startswith("in4096_out1024_c16 ")
+    ]
+    assert "12345.6*" in row
+    assert row.rstrip().endswith("ok")
+
+
+def test_a_cell_that_never_left_the_ramp_says_so(reports):
+    scenario = reports.scenario(cells=(reports.cell(plateau={}),))
+    text = shown(reports.run(scenario), Verdict((), 0))
+    assert "ramp only: never held 4 in flight" in text
+
+
+def test_a_reason_from_the_service_cannot_steer_the_terminal(reports):
+    cell = reports.cell(ok=False)
+    cell = replace(cell, certificate=replace(cell.certificate, reasons=("bad \x1b[31m\n[b]x",)))
+    text = shown(reports.run(reports.scenario(cells=(cell,))), Verdict((), 0))
+    assert "bad  [31m [b]x" in text

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rayeval.domain.schedule import Climb, Constant, Slice
-from rayeval.perf.pace import Pace
+from rayeval.perf.pace import ClosedPace
 
 
 def alone(schedule):
@@ -30,7 +30,7 @@ def simulate(pace, durations, step=1 / 128, limit=10_000):
 
 
 def test_the_next_request_goes_out_the_moment_one_ends():
-    pace = Pace(alone(Constant(4)), 0, 40)
+    pace = ClosedPace(alone(Constant(4)), 0, 40)
     issued = simulate(pace, [2.0] + [0.05] * 39)
     waits = {round(b[0] - a[0], 6) for a, b in pairwise(issued[3:])}
     assert max(waits) <= 0.06, "a straggler held the others back"
@@ -38,13 +38,13 @@ def test_the_next_request_goes_out_the_moment_one_ends():
 
 
 def test_constant_is_all_plateau_and_exactly_as_many_as_asked():
-    issued = simulate(Pace(alone(Constant(3)), 0, 17), [0.1])
+    issued = simulate(ClosedPace(alone(Constant(3)), 0, 17), [0.1])
     assert [phase for _, phase, _ in issued] == ["plateau"] * 17
 
 
 def test_climb_marks_ramp_until_the_peak():
     climb = Climb(max_permits=3, init=1, rate=1, interval_s=1.0)
-    issued = simulate(Pace(alone(climb), 0, 60), [0.2])
+    issued = simulate(ClosedPace(alone(climb), 0, 60), [0.2])
     for at, phase, in_flight in issued:
         assert in_flight <= climb.permits_at(at)
         assert phase == ("ramp" if climb.permits_at(at) < 3 else "plateau")
@@ -52,21 +52,21 @@ def test_climb_marks_ramp_until_the_peak():
 
 
 def test_few_warmups_end_before_the_first_measured_request():
-    pace = Pace(alone(Constant(4)), 2, 8)
+    pace = ClosedPace(alone(Constant(4)), 2, 8)
     issued = simulate(pace, [1.0, 0.5] + [0.1] * 8)
     assert [phase for _, phase, _ in issued] == ["warmup"] * 2 + ["plateau"] * 8
     assert issued[2][0] >= 1.0
 
 
 def test_many_warmups_hand_over_without_a_dip():
-    pace = Pace(alone(Constant(2)), 4, 8)
+    pace = ClosedPace(alone(Constant(2)), 4, 8)
     issued = simulate(pace, [0.5, 0.8] * 6)
     assert [in_flight for _, _, in_flight in issued[1:]] == [2] * 11
 
 
 def test_the_climb_begins_with_the_first_measured_request():
     climb = Climb(max_permits=2, init=1, rate=1, interval_s=1.0)
-    issued = simulate(Pace(alone(climb), 1, 6), [3.0] + [0.4] * 6)
+    issued = simulate(ClosedPace(alone(climb), 1, 6), [3.0] + [0.4] * 6)
     assert [(round(at, 6), phase) for at, phase, _ in issued[:2]] == [
         (0.0, "warmup"),
         (3.0, "ramp"),
@@ -74,14 +74,14 @@ def test_the_climb_begins_with_the_first_measured_request():
 
 
 def test_delivered_equals_asked_when_nothing_is_late():
-    pace = Pace(alone(Constant(4)), 0, 40)
+    pace = ClosedPace(alone(Constant(4)), 0, 40)
     simulate(pace, [0.5])  # 与步长都是二的幂，没有舍入
     assert pace.delivered == pytest.approx(pace.asked)
     assert pace.asked == pytest.approx(4 * 4.5)
 
 
 def test_idle_permits_show_as_asked_but_not_delivered():
-    pace = Pace(alone(Constant(2)), 0, 3)
+    pace = ClosedPace(alone(Constant(2)), 0, 3)
     assert pace.next_phase(0.0) == "plateau"
     pace.issue("plateau", 0.0)
     pace.issue("plateau", 0.0)
@@ -92,7 +92,7 @@ def test_idle_permits_show_as_asked_but_not_delivered():
 
 def test_a_step_between_two_accounts_is_asked_from_the_step_on():
     climb = Climb(max_permits=3, init=1, rate=1, interval_s=1.0)
-    pace = Pace(alone(climb), 0, 9)
+    pace = ClosedPace(alone(climb), 0, 9)
     assert pace.next_phase(0.0)
     pace.issue("ramp", 0.0)
     pace.end(3.0)
@@ -101,7 +101,7 @@ def test_a_step_between_two_accounts_is_asked_from_the_step_on():
 
 
 def test_stopping_forgets_what_was_not_issued():
-    pace = Pace(alone(Constant(2)), 1, 5)
+    pace = ClosedPace(alone(Constant(2)), 1, 5)
     pace.stop(0.0)
     assert pace.exhausted
     assert pace.next_phase(1.0) is None
@@ -120,7 +120,7 @@ def test_no_worker_exceeds_its_permits_and_none_stalls(permits, workers, rate, w
     climb = Climb(max_permits=permits, init=1, rate=rate, interval_s=0.3)
     for worker in range(workers):
         mine = Slice(climb, worker, workers)
-        issued = simulate(Pace(mine, warmup, number), [0.11, 0.07, 0.31])
+        issued = simulate(ClosedPace(mine, warmup, number), [0.11, 0.07, 0.31])
         assert len(issued) == warmup + number
         zero = next(at for at, phase, _ in issued if phase != "warmup")
         for _, phase, in_flight in issued:

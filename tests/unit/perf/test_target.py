@@ -7,14 +7,15 @@ from pydantic import SecretStr
 from rayeval.domain.perf import Sampling
 from rayeval.domain.service import Endpoint
 from rayeval.errors import UsageError
-from rayeval.perf.target import RequestWriter, parse_target
+from rayeval.perf.prompts import write_prompt
+from rayeval.perf.target import RequestWriter, parse_target, refuse_proxy
 
 
-def written(share, **endpoint):
+def written(share, phase="measured", index=0, **endpoint):
     share = dataclasses.replace(
         share, endpoint=Endpoint(**{"base_url": "http://h:8/v1", "model": "m"} | endpoint)
     )
-    head, body = RequestWriter(share).write("你好", "id-1").split(b"\r\n\r\n", 1)
+    head, body = RequestWriter(share).write(phase, index, "id-1").split(b"\r\n\r\n", 1)
     first, *lines = head.decode().split("\r\n")
     return first, dict(line.split(": ", 1) for line in lines), json.loads(body), len(body)
 
@@ -49,9 +50,8 @@ def test_a_password_in_the_url_is_refused_and_not_repeated():
 
 
 def test_a_chat_request(make_share):
-    first, headers, body, length = written(
-        make_share(), api_key=SecretStr("k"), headers=(("X-Org", "o"),)
-    )
+    share = make_share()
+    first, headers, body, length = written(share, api_key=SecretStr("k"), headers=(("X-Org", "o"),))
     assert first == "POST /v1/chat/completions HTTP/1.1"
     assert headers["Host"] == "h:8"
     assert headers["Authorization"] == "Bearer k"
@@ -61,7 +61,7 @@ def test_a_chat_request(make_share):
     assert int(headers["Content-Length"]) == length
     assert body == {
         "model": "m",
-        "messages": [{"role": "user", "content": "你好"}],
+        "messages": [{"role": "user", "content": write_prompt(share, "measured", 0)}],
         "max_tokens": 8,
         "temperature": 0.6,
         "top_p": 1.0,
@@ -79,7 +79,7 @@ def test_a_plain_completion_without_extras(make_share):
     first, _, body, _ = written(share)
     assert first == "POST /v1/completions HTTP/1.1"
     wanted = {"model": "m", "max_completion_tokens": 8, "temperature": 0, "top_p": 1.0}
-    assert body == {**wanted, "stream": False, "prompt": "你好"}
+    assert body == {**wanted, "stream": False, "prompt": write_prompt(share, "measured", 0)}
 
 
 def test_the_providers_header_replaces_ours(make_share):
@@ -93,3 +93,83 @@ def test_a_header_that_would_break_the_request_is_refused_without_its_value(make
     with pytest.raises(UsageError) as caught:
         written(make_share(), headers=(("X-Org", value),))
     assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize("phase", ["warmup", "measured"])
+@pytest.mark.parametrize("length", [1, 6, 300])
+def test_each_request_carries_its_own_prompt_and_the_right_length(make_share, phase, length):
+    share = make_share(input_length=(length,), shared_prefix=length // 3)
+    for index in range(30):
+        _, headers, body, size = written(share, phase, index)
+        assert int(headers["Content-Length"]) == size
+        assert body["messages"][0]["content"] == write_prompt(share, phase, index)
+
+
+@pytest.mark.parametrize("model", ['a"b', "模型", "a\\b", '""'])
+def test_an_odd_model_name_survives(make_share, model):
+    _, _, body, _ = written(make_share(), model=model)
+    assert body["model"] == model
+    assert body["messages"][0]["content"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({"ignore_eos": False, "min_tokens": True}, {"min_tokens": 8}),
+        ({"ignore_eos": True, "min_tokens": True}, {"ignore_eos": True}),
+        ({"ignore_eos": False}, {}),
+    ],
+)
+def test_the_least_output_is_asked_for_in_one_way_only(make_share, asked, sent):
+    _, _, body, _ = written(make_share(sampling=Sampling(**asked)))
+    assert {name: body[name] for name in ("ignore_eos", "min_tokens") if name in body} == sent
+
+
+@pytest.mark.parametrize(
+    ("url", "env"),
+    [
+        ("http://h:8/v1", {"http_proxy": "http://p:1"}),
+        ("http://h:8/v1", {"HTTP_PROXY": "http://p:1"}),
+        ("https://h/v1", {"HTTPS_PROXY": "http://p:1"}),
+        ("http://h/v1", {"ALL_PROXY": "socks5://p:1"}),
+        ("https://h/v1", {"all_proxy": "http://p:1"}),
+        ("http://h/v1", {"HTTP_PROXY": "http://p:1", "NO_PROXY": "hh, example.com,h:81"}),
+        ("http://10.1.2.3/v1", {"HTTP_PROXY": "http://p:1", "NO_PROXY": "10.2.0.0/16"}),
+        ("http://10.1.2.3/v1", {"HTTP_PROXY": "http://p:1", "no_proxy": "", "NO_PROXY": "*"}),
+        ("http://[fd00::1]:8/v1", {"HTTP_PROXY": "http://p:1", "NO_PROXY": "fd00::2"}),
+    ],
+)
+def test_a_proxy_on_the_way_is_refused_by_the_variables_name(url, env):
+    env = {name: value.replace("p:1", "me:hunter2@p:1") for name, value in env.items()}
+    with pytest.raises(UsageError) as caught:
+        refuse_proxy(url, env)
+    assert next(iter(env)) in str(caught.value)
+    assert "NO_PROXY" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "env"),
+    [
+        ("http://h/v1", {}),
+        ("http://h/v1", {"HTTPS_PROXY": "http://p:1"}),
+        ("https://h/v1", {"HTTP_PROXY": "http://p:1"}),
+        ("http://h/v1", {"HTTP_PROXY": ""}),
+        ("http://h/v1", {"http_proxy": "", "HTTP_PROXY": "http://p:1"}),
+        ("http://127.0.0.1:8/v1", {"HTTP_PROXY": "http://p:1"}),
+        ("http://127.8.8.8:8/v1", {"ALL_PROXY": "http://p:1"}),
+        ("http://[::1]:8/v1", {"HTTP_PROXY": "http://p:1"}),
+        ("http://localhost:8/v1", {"HTTP_PROXY": "http://p:1"}),
+        ("http://h/v1", {"HTTP_PROXY": "http://p:1", "NO_PROXY": "*"}),
+        ("http://a.example.com/v1", {"HTTP_PROXY": "http://p:1", "NO_PROXY": "x,example.com"}),
+        ("http://a.example.com/v1", {"HTTP_PROXY": "http://p:1", "NO_PROXY": ".Example.com"}),
+        ("http://a.example.com/v1", {"HTTP_PROXY": "http://p:1", "no_proxy": "*.example.com"}),
+        ("http://h:8/v1", {"HTTP_PROXY": "http://p:1", "NO_PROXY": "h:8"}),
+        ("http://10.1.2.3/v1", {"HTTP_PROXY": "http://p:1", "NO_PROXY": "10.0.0.0/8"}),
+        ("http://10.1.2.3:8/v1", {"HTTP_PROXY": "http://p:1", "NO_PROXY": "10.1.2.3"}),
+        ("http://[fd00::1]:8/v1", {"HTTP_PROXY": "http://p:1", "NO_PROXY": "[fd00::1]:8"}),
+        ("http://[fd00::1]:8/v1", {"HTTP_PROXY": "http://p:1", "NO_PROXY": "fd00::/8"}),
+    ],
+)
+def test_a_direct_path_is_accepted(url, env):
+    refuse_proxy(url, env)

@@ -1,0 +1,47 @@
+"""一个阶段对一个已在跑的服务：没有 YAML，其余与任何一次运行一样。
+
+眼下只有 perf；functional 与 accuracy 到来时各加一个 `*_job`，计划里换一个字段。
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from rayeval.app import Manner, carry_out, new_run_id
+from rayeval.config.present import digest
+from rayeval.domain.perf import PerfSpec
+from rayeval.domain.run import RunSpec, ScenarioPlan
+from rayeval.domain.verdict import GateSpec
+from rayeval.one_service import ServiceFlags, external_scenario
+
+NO_GATE = GateSpec(max_fail_ratio=1.0, missing_baseline="ignore")
+"""没有点名基线就不设门禁：只有没测成、或一个成功都没有的 cell 才算失败。"""
+
+
+def perf_job(
+    service: ServiceFlags, spec: PerfSpec, manner: Manner, baseline: Path | None, console: Console
+) -> int:
+    """压一个地址，返回退出码；开关的错在发出任何测量请求之前就抛出。"""
+    local = manner.address in {"inline", "local"}
+    scenario = external_scenario(service, os.environ, probe=local)
+    return _run(ScenarioPlan(scenario=scenario, perf=spec), "perf", manner, baseline, console)
+
+
+def _run(
+    plan: ScenarioPlan, stage: str, manner: Manner, baseline: Path | None, console: Console
+) -> int:
+    """只有一个计划的运行；`run_type` 是阶段的名字，所以它不会被当作每日基线。"""
+    spec = RunSpec(
+        run_id=new_run_id(),
+        run_type=stage,
+        config_dir=str(Path.cwd()),
+        config_digest="",
+        plans=(plan,),
+        gate=NO_GATE if baseline is None else GateSpec(),
+        baseline=None if baseline is None else str(baseline),
+    )
+    spec = spec.model_copy(update={"config_digest": digest(spec)})
+    return carry_out(spec, manner, console)
