@@ -12,8 +12,8 @@ from pathlib import Path
 
 import rayeval
 from rayeval.config import redact, resolved_yaml
-from rayeval.domain.run import RunSpec
-from rayeval.domain.service import REDACTED, SHORTEST_SECRET
+from rayeval.domain.run import RunSpec, ScenarioPlan
+from rayeval.domain.service import REDACTED
 from rayeval.export.files import Artifacts
 from rayeval.pipeline.run import Provenance
 
@@ -21,7 +21,7 @@ from rayeval.pipeline.run import Provenance
 def write_inputs(artifacts: Artifacts, spec: RunSpec, provenance: Provenance, address: str) -> None:
     """这次运行的输入：命令、版本、来历、配置摘要、解析后的配置；密钥已隐去。"""
     body = {
-        "argv": [Path(sys.argv[0]).name, *_argv(spec)],
+        "argv": [Path(sys.argv[0]).name, *_argv(sys.argv[1:])],
         "address": address,
         "run_id": spec.run_id,
         "versions": provenance.versions,
@@ -35,20 +35,31 @@ def write_inputs(artifacts: Artifacts, spec: RunSpec, provenance: Provenance, ad
     }
     text = json.dumps(body, ensure_ascii=False, indent=1)
     artifacts.write(artifacts.run("command.json"), text.encode("utf-8", "replace") + b"\n")
-    resolved = resolved_yaml(spec)
+    plans = tuple(_without_headers(plan) for plan in spec.plans)
+    resolved = resolved_yaml(spec.model_copy(update={"plans": plans}))
     artifacts.write(artifacts.run("config.resolved.yaml"), resolved.encode())
 
 
-def _argv(spec: RunSpec) -> list[str]:
-    """命令行的参数；密钥选项的值、提供方的密钥与头的值都盖住。"""
-    words: list[str] = redact(sys.argv[1:])
-    for plan in spec.plans:
-        provider = plan.scenario.provider
-        known = [] if provider.api_key is None else [provider.api_key.get_secret_value()]
-        for secret in [*known, *provider.headers.values()]:
-            if len(secret) >= SHORTEST_SECRET:
-                words = [word.replace(secret, REDACTED) for word in words]
-    return words
+def _argv(words: list[str]) -> list[str]:
+    """命令行的参数；密钥选项的值与 --header 的值都盖住。"""
+    told: list[str] = redact(words)
+    return [
+        _nameless(word) if before == "--header" or word.startswith("--header=") else word
+        for before, word in zip(["", *told], told, strict=False)
+    ]
+
+
+def _nameless(header: str) -> str:
+    """`Name: value` 只留名字。"""
+    return f"{header.partition(':')[0]}: {REDACTED}"
+
+
+def _without_headers(plan: ScenarioPlan) -> ScenarioPlan:
+    """头的值都盖住的计划：里头多半是凭证，不管它叫什么名字。"""
+    provider = plan.scenario.provider
+    covered = provider.model_copy(update={"headers": dict.fromkeys(provider.headers, REDACTED)})
+    scenario = plan.scenario.model_copy(update={"provider": covered})
+    return plan.model_copy(update={"scenario": scenario})
 
 
 def provenance_of(folder: Path) -> Provenance:

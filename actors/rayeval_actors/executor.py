@@ -21,7 +21,8 @@ from ray.exceptions import (
 )
 
 from rayeval.perf.crew import LoadCrew
-from rayeval.pipeline.executor import Crash, Emission, Profile
+from rayeval.pipeline.executor import Crash, Emission, Kind, Profile
+from rayeval_actors.bell import Bell, Heard, listening
 from rayeval_actors.load import alive_nodes, ray_crew
 from rayeval_actors.options import task_options
 
@@ -32,6 +33,8 @@ SLICE_S = 0.5
 """每隔这么久醒一次，好让 Ctrl-C 与取消进来。"""
 DRAIN_S = 40.0
 """取消之后等各件收场的时限；服务的宽限是 15 秒。"""
+DEAF_S = 20.0
+"""拉铃之后等各件说听见了的时限，秒：压测组停下、交出行要一会儿。"""
 _DEFAULT_WIDTH = 64
 
 
@@ -55,16 +58,21 @@ class RayExecutor:
         *,
         pulse: Callable[[], None] = lambda: None,
     ) -> Iterator[Emission[T, E]]:
-        """见端口。关闭时取消其余，并等它们收场（至多 DRAIN_S 秒）。"""
+        """见端口。关闭时取消其余，并等它们收场（至多 DRAIN_S 秒）。
+
+        等待时来了中断，场景先好好叫停：手上的 cell 交出来，再把中断还给调用者；
+        没听见铃的（DEAF_S 秒没有回音）才取消，取消之后说的话 Ray 不转。
+        """
         todo = deque(_Job(n, item, profile.retries) for n, item in enumerate(items))
         live: dict[Any, _Job] = {}
         width = profile.width or _DEFAULT_WIDTH
         shared = ray.put(fn)
+        bell = Bell() if profile.kind is Kind.SCENARIO else None
         try:
             while todo or live:
                 while todo and len(live) < width:
                     job = todo.popleft()
-                    live[_start(shared, job.item, profile)] = job
+                    live[_start(shared, job.item, profile, bell)] = job
                 ready, _ = ray.wait(list(live), num_returns=1, timeout=SLICE_S)
                 pulse()
                 for stream in ready:
@@ -76,12 +84,21 @@ class RayExecutor:
                             todo.append(_Job(job.index, job.item, job.retries - 1))
                             continue
                     yield emission
+        except KeyboardInterrupt:
+            if bell is not None:
+                yield from _farewell(live, bell)
+            raise
         finally:
             _cancel(list(live))
 
     def crew(self, workers: int) -> AbstractContextManager[LoadCrew]:
         """见端口。"""
         return ray_crew(workers)
+
+    def cores(self) -> int:
+        """见端口；整个集群的。"""
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        return int(resources.get("CPU", 1))
 
     def host(self) -> str:
         """见端口。"""
@@ -92,16 +109,40 @@ class RayExecutor:
         return len(alive_nodes())
 
 
-def _stream(fn: Callable[[T], Iterator[E]], item: T) -> Iterator[E]:
-    """任务体：原样转出生成器。"""
-    yield from fn(item)
+def _stream(fn: Callable[[T], Iterator[E]], item: T, bell: Bell | None) -> Iterator[E]:
+    """任务体：原样转出生成器；有铃的边转边听。"""
+    yield from fn(item) if bell is None else listening(fn(item), bell)
 
 
-def _start(shared: Any, item: Any, profile: Profile) -> Any:
+def _start(shared: Any, item: Any, profile: Profile, bell: Bell | None) -> Any:
     """发出一件活，返回它的流。"""
     resources = profile.resources(item) if profile.resources else {}
     remote: Any = ray.remote(_stream)
-    return remote.options(**task_options(profile.kind, resources)).remote(shared, item)
+    return remote.options(**task_options(profile.kind, resources)).remote(shared, item, bell)
+
+
+def _farewell(live: dict[Any, _Job], bell: Bell) -> Iterator[Emission[Any, Any]]:
+    """拉铃，转出各件收场的话；没听见的取消。了结的都移出 `live`，至多等 DRAIN_S 秒。"""
+    ringing = bell.ring()
+    begin, deaf, cut = time.monotonic(), set(live), []
+    while live and (elapsed := time.monotonic() - begin) < DRAIN_S:
+        if elapsed > DEAF_S and deaf:
+            cut = [stream for stream in deaf if live.pop(stream, None)]
+            deaf.clear()
+            for stream in cut:
+                ray.cancel(stream)
+            continue
+        for stream in ray.wait(list(live), num_returns=1, timeout=SLICE_S)[0]:
+            emission = _take(stream, live[stream])
+            if isinstance(emission.event, Heard):
+                deaf.discard(stream)
+                continue
+            if emission.event is None:
+                deaf.discard(stream)
+                del live[stream]
+            yield emission
+    ray.kill(ringing)
+    _await_end(cut)
 
 
 def _take(stream: Any, job: _Job) -> Emission[Any, Any]:
@@ -141,6 +182,11 @@ def _cancel(streams: list[Any]) -> None:
     """取消所有还在跑的，等它们的 finally 走完。"""
     for stream in streams:
         ray.cancel(stream)
+    _await_end(streams)
+
+
+def _await_end(streams: list[Any]) -> None:
+    """等被取消的走完，至多 DRAIN_S 秒。"""
     deadline = time.monotonic() + DRAIN_S
     pending = [stream.completed() for stream in streams]
     while pending and time.monotonic() < deadline:

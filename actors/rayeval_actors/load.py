@@ -1,36 +1,38 @@
-"""压测者的 Ray 外壳与 Ray 上的压测组；外壳只转发，不含逻辑。"""
+"""压测者的 Ray 外壳与手柄；外壳只转发，不含逻辑，压测组就是 LoadCrew。"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import ray
+from ray.exceptions import RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rayeval.domain.load import Counters, Share
-from rayeval.domain.records import empty_requests
-from rayeval.errors import InfrastructureError
-from rayeval.perf.crew import Haul
+from rayeval.perf.crew import Haul, LoadCrew, WorkerLostError
+from rayeval.perf.deal import Deal, SharedDeal
+from rayeval.perf.inline_crew import SWITCH_S
 from rayeval.perf.worker import LoadWorker
+from rayeval_actors.deal import DealTable
 from rayeval_actors.options import LOAD_ACTOR
-
-SLICE_S = 0.5
-"""每隔这么久醒一次，好让 Ctrl-C 与取消进来。"""
-START_TIMEOUT_S = 120.0
 
 
 class LoadShell:
     """把 LoadWorker 放进一个 actor。"""
 
     def __init__(self) -> None:
-        """一个压测者。"""
+        """一个压测者；缩短线程切换的间隔，答话的线程才不拖住循环。"""
+        sys.setswitchinterval(SWITCH_S)
         self._worker = LoadWorker()
 
-    def prepare(self, share: Share) -> None:
+    def prepare(self, share: Share, deal: Deal | None) -> None:
         """转发。"""
-        self._worker.prepare(share)
+        self._worker.prepare(share, deal)
 
     def run(self) -> None:
         """转发；占住一个线程直到跑完。"""
@@ -49,108 +51,54 @@ class LoadShell:
         self._worker.cancel()
 
 
-class RayCrew:
-    """若干 LoadActor，一个 cell 一个 cell 地驱动；失联的说出来，其余照算。"""
+class RayHand:
+    """Hand 的实现：压测者在一个 actor 里。"""
 
-    def __init__(self, size: int) -> None:
-        """立刻开始启动 actor，不等它们起来。"""
-        self.size = size
-        load_actor = ray.remote(LoadShell)
-        self._actors: list[Any] = [
-            load_actor.options(**LOAD_ACTOR, scheduling_strategy=strategy).remote()
-            for strategy in _strategies(size)
-        ]
-        self._active: list[int] = []
-        self._runs: dict[Any, int] = {}
-        self._lost: dict[int, str] = {}
-        self._last = Counters()
+    def __init__(self, actor: Any) -> None:
+        """`actor` 是 LoadShell 的句柄；可以还在启动。"""
+        self.actor = actor
 
-    def prepare(self, shares: Sequence[Share]) -> None:
-        """见端口；全部压测者都没了才算失败。"""
-        self._active = [n for n in range(self.size) if n not in self._lost][: len(shares)]
-        if len(self._active) < len(shares):
-            lost = "; ".join(self._lost.values())
-            message = f"only {len(self._active)} of {len(shares)} load workers are alive: {lost}"
-            raise InfrastructureError(message)
-        refs = {
-            self._actors[n].prepare.remote(share): n
-            for n, share in zip(self._active, shares, strict=True)
-        }
-        self._settle(refs, START_TIMEOUT_S)
-        if refs:
-            message = f"{len(refs)} load workers did not start within {START_TIMEOUT_S:.0f} s"
-            raise InfrastructureError(message)
-        if self._active and all(n in self._lost for n in self._active):
-            message = "not one load worker could be started: " + "; ".join(self._lost.values())
-            raise InfrastructureError(message)
-
-    def go(self) -> None:
+    def prepare(self, share: Share, deal: Deal | None) -> Future[None]:
         """见端口。"""
-        self._last = Counters()
-        alive = [n for n in self._active if n not in self._lost]
-        self._runs = {self._actors[n].run.remote(): n for n in alive}
+        return _answer(self.actor.prepare.remote(share, deal))
 
-    def wait(self, timeout_s: float) -> bool:
+    def run(self) -> Future[None]:
         """见端口。"""
-        if self._runs:
-            self._settle(self._runs, timeout_s)
-        return not self._runs
+        return _answer(self.actor.run.remote())
 
-    def counters(self) -> Counters:
-        """见端口；一时答不上来就用上次的，不让进度拖住测量。"""
-        refs = [self._actors[n].counters.remote() for n in self._active if n not in self._lost]
-        ready, late = ray.wait(refs, num_returns=len(refs), timeout=SLICE_S) if refs else ([], [])
-        if not late:
-            self._last = sum((_counters(ref) for ref in ready), Counters())
-        return self._last
+    def counters(self) -> Future[Counters]:
+        """见端口。"""
+        return _answer(self.actor.counters.remote())
 
-    def collect(self) -> list[Haul]:
-        """见端口；失联者交一张空表与缘由。"""
-        hauls = []
-        for worker, n in enumerate(self._active):
-            haul = None
-            if n not in self._lost:
-                try:
-                    haul = _get(self._actors[n].collect.remote())
-                except ray.exceptions.RayError as error:
-                    self._lost[n] = _reason(error)
-            hauls.append(haul or Haul(worker, empty_requests(), None, lost=self._lost[n]))
-        return hauls
+    def collect(self) -> Future[Haul]:
+        """见端口。"""
+        return _answer(self.actor.collect.remote())
 
     def cancel(self) -> None:
         """见端口。"""
-        for n in self._active:
-            if n not in self._lost:
-                self._actors[n].cancel.remote()
+        self.actor.cancel.remote()
 
     def close(self) -> None:
-        """收走所有 actor。"""
-        for actor in self._actors:
-            ray.kill(actor)
-
-    def _settle(self, refs: dict[Any, int], timeout_s: float) -> None:
-        """等 refs 完成，完成的移除；压测者没了的记下缘由。"""
-        waited = 0.0
-        while refs and waited < timeout_s:
-            step = min(SLICE_S, timeout_s - waited)
-            ready, _ = ray.wait(list(refs), num_returns=len(refs), timeout=step)
-            waited += step
-            for ref in ready:
-                n = refs.pop(ref)
-                try:
-                    ray.get(ref)
-                except ray.exceptions.RayActorError as error:
-                    self._lost[n] = _reason(error)
+        """见端口。"""
+        ray.kill(self.actor)
 
 
 @contextmanager
-def ray_crew(size: int) -> Iterator[RayCrew]:
-    """`size` 个 LoadActor，离开时全部收走。"""
-    crew = RayCrew(size)
+def ray_crew(size: int) -> Iterator[LoadCrew]:
+    """`size` 个 LoadActor，进入时已在启动，离开时全部收走。"""
+    load_actor = ray.remote(LoadShell)
+    hands = [
+        RayHand(load_actor.options(**LOAD_ACTOR, scheduling_strategy=strategy).remote())
+        for strategy in _strategies(size)
+    ]
+    table = DealTable(size) if size > 1 else None
+    crew = LoadCrew(hands, SharedDeal if table is None else table.deal)
     try:
         yield crew
     finally:
         crew.close()
+        if table is not None:
+            table.close()
 
 
 def _strategies(size: int) -> list[Any]:
@@ -166,22 +114,20 @@ def alive_nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
-def _get(ref: Any) -> Any:
-    """取一个结果；分片等待，好让中断进来。"""
-    while not ray.wait([ref], timeout=SLICE_S)[0]:
-        pass
-    return ray.get(ref)
+def _answer(ref: Any) -> Future[Any]:
+    """Ray 的答复 → Future；actor 没了就是压测者没了。"""
+    answer: Future[Any] = Future()
+    ref.future().add_done_callback(partial(_pass_on, answer))
+    return answer
 
 
-def _counters(ref: Any) -> Counters:
-    """一个压测者的计数；它没了则按零。"""
-    try:
-        counters: Counters = ray.get(ref)
-    except ray.exceptions.RayError:
-        return Counters()
-    return counters
-
-
-def _reason(error: BaseException) -> str:
-    """Ray 的长篇错误里的第一句。"""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _pass_on(answer: Future[Any], done: Future[Any]) -> None:
+    """把 Ray 的结果或异常交出去；我们自己的异常脱去 Ray 的外衣。"""
+    error = done.exception()
+    if error is None:
+        answer.set_result(done.result())
+    elif isinstance(error, RayActorError):
+        words = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        answer.set_exception(WorkerLostError(words))
+    else:
+        answer.set_exception(error.cause if isinstance(error, RayTaskError) else error)

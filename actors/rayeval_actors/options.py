@@ -33,6 +33,16 @@ LOAD_ACTOR: Mapping[str, Any] = {
 }
 
 
+def deal_actor(workers: int) -> dict[str, Any]:
+    """发号者的 Ray 选项：每个等零点的压测者占一个线程，此外还要有人发号。"""
+    return {
+        "num_cpus": 0,
+        "max_restarts": 0,
+        "max_task_retries": 0,
+        "max_concurrency": workers + 4,
+    }
+
+
 def task_options(kind: Kind, resources: Mapping[str, float]) -> dict[str, Any]:
     """一件活的 Ray 选项；`resources` 里的 num_gpus 单列，其余是自定义资源。"""
     custom = {name: amount for name, amount in resources.items() if name != "num_gpus" and amount}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rayeval.domain.perf import Cell, PerfSpec
@@ -30,8 +31,8 @@ class PromptPlan:
 class Share:
     """一个压测者在一个 cell 的一个 epoch 里的份额：它造请求、连接、计时所需的全部。
 
-    预热与测量各自从 0 编号；各份的序号合起来恰为整体，不重不漏。测量请求按许可分：
-    序号落在第几个峰值许可上，就归那个许可的主人，许可多的多做，大家同时做完。
+    预热与测量各自从 0 编号；各份的预热合起来恰为整体。测量请求在几个压测者之间现取现发
+    （`rayeval.perf.deal`）；预先分好的（`measured_indices`）只用于开环与没有发号者的时候。
     `prompt_plan` 是校准过的提示词拼法；没有时用 `prompt_words` 个词，再没有则按一词一 token 算。
     """
 
@@ -51,17 +52,22 @@ class Share:
         return self.schedule.worker
 
     def warmup_indices(self) -> range:
-        """这一份的预热请求序号。"""
-        return range(self.schedule.worker, self.spec.warmup, self.schedule.workers)
+        """这一份的预热请求序号；开头轮不到许可的不预热：合起来也不多于开头的许可。"""
+        workers = min(self.schedule.workers, max(1, self.schedule.whole.permits_at(0.0)))
+        if self.worker >= workers:
+            return range(0)
+        return range(self.worker, self.spec.warmup, workers)
 
-    def measured_indices(self) -> tuple[int, ...]:
-        """这一份的测量请求序号，从 0 起。"""
-        peak, workers = max(1, self.schedule.whole.peak), self.schedule.workers
-        return tuple(
-            index
-            for index in range(self.cell.num_requests)
-            if index % peak % workers == self.schedule.worker
-        )
+    def measured_indices(self) -> Sequence[int]:
+        """预先分给这一份的测量请求序号，从 0 起；各份合起来恰为整体，不重不漏。
+
+        开环按序号轮流；闭环按许可：序号落在第几个峰值许可上，就归那个许可的主人。
+        """
+        number, workers = self.cell.num_requests, self.schedule.workers
+        if workers == 1 or self.spec.open_loop is not None:
+            return range(self.worker, number, workers)
+        peak = max(1, self.schedule.whole.peak)
+        return [i for i in range(number) if i % peak % workers == self.worker]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ REQUESTS = pa.schema(
         # 时间：*_time 是墙钟（Unix 秒，只作标签），其余是单调钟
         ("start_time", pa.float64()),
         ("end_time", pa.float64()),
-        ("start_s", pa.float64()),  # t0，自本压测者“开始”起
+        ("start_s", pa.float64()),  # t0，自测量的零点起；预热的为负
         ("end_s", pa.float64()),  # [DONE] 或关闭，同上
         ("scheduled_s", pa.float64()),  # 开环的计划时刻，同上；闭环为空
         ("client_queue_s", pa.float64()),

@@ -3,24 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
-
-
-class Schedule(Protocol):
-    """许可随时间的变化；时间从“开始”起算，单位秒。"""
-
-    @property
-    def peak(self) -> int:
-        """许可的最大值。"""
-        ...
-
-    def permits_at(self, elapsed_s: float) -> int:
-        """此刻允许的在途请求数。"""
-        ...
-
-    def next_change(self, elapsed_s: float) -> float | None:
-        """此刻之后许可下一次变化的时刻（秒）；不再变化时为 None。"""
-        ...
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)

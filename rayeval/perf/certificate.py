@@ -19,7 +19,7 @@ MAX_LAG_S = 0.040
 """循环迟到的上限，秒。每 10 ms 采一次，卡住 50 ms 显出的迟到在 40 与 50 ms 之间。"""
 MAX_CPU_SHARE = 0.9
 """循环的线程占一核的上限：再多，读就要排队。"""
-MAX_STARVED_SHARE = 0.05
+MAX_STARVED_SHARE = 0.10
 """循环想跑却在等 CPU 的份额的上限：再多就是有人与它抢同一个核。"""
 MIN_WALL_FOR_CPU_S = 1.0
 """跑得比这还短就不判 CPU：一开头的解读就能占满它。"""
@@ -45,7 +45,10 @@ def _reasons(haul: Haul) -> Iterator[str]:
         return
     if health.permits_asked >= MIN_ASKED:
         ratio = health.permits_delivered / health.permits_asked
-        if ratio < MIN_DELIVERED:
+        if ratio < MIN_DELIVERED and health.slip_max_s > 0:
+            late = f"P99 {health.slip_p99_s * 1e3:.0f} ms late"
+            yield f"{who} sent {ratio:.1%} of its requests on time, {late}; use more workers"
+        elif ratio < MIN_DELIVERED:
             yield f"{who} kept {ratio:.1%} of its permits in flight; use more workers"
     yield from _slowness(who, health)
     surplus = health.connections_opened - health.connections_dropped - health.permits_peak

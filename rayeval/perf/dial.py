@@ -25,7 +25,7 @@ _DIALS_AT_ONCE = 64
 class Dial:
     """一次拨号：还没连上的套接字，与等着它的请求（备连接时没有）。"""
 
-    __slots__ = ("deadline", "exchange", "places", "shaken", "sock", "tls", "trouble")
+    __slots__ = ("deadline", "exchange", "kernel", "places", "shaken", "sock", "tls", "trouble")
 
     def __init__(self, places: deque[Any], deadline: float, exchange: Exchange | None) -> None:
         """`places` 是还没试过的地址。"""
@@ -35,6 +35,7 @@ class Dial:
         self.sock: socket.socket | None = None
         self.tls: Tls | None = None
         self.shaken = False
+        self.kernel = False
         self.trouble = "no address found"
 
 
@@ -57,7 +58,7 @@ class Dialer:
             self._places = socket.getaddrinfo(
                 self.target.host, self.target.port, type=socket.SOCK_STREAM
             )
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             return f"can't resolve {self.target.host}: {error}; check base_url"
         return ""
 
@@ -75,6 +76,8 @@ class Dialer:
             if code:
                 dial.trouble = os.strerror(code)
                 return None, self._next(dial)
+            if not _connected(sock):
+                return None, ""  # 同一个描述符上一任的旧消息
             dial.shaken = True
             if self._context is not None:
                 dial.tls = Tls(self._context, self.target.host)
@@ -88,7 +91,7 @@ class Dialer:
         del self.dials[sock.fileno()]
         self._poller.change(sock.fileno(), READ)
         self.opened += 1
-        return Connection(sock, dial.tls, kernel=ask_kernel(sock)), ""
+        return Connection(sock, dial.tls, kernel=dial.kernel), ""
 
     def late(self, dial: Dial) -> str:
         """拨得太久，放弃；返回怎么说。"""
@@ -146,6 +149,7 @@ class Dialer:
             except OSError as error:
                 dial.trouble = str(error)
                 continue
+            dial.kernel = ask_kernel(sock)  # 连上之前就问：最早的字节也要有戳
             sock.setblocking(False)  # noqa: FBT003 标准库的签名
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = sock.connect_ex(address)
@@ -180,3 +184,12 @@ class Dialer:
         """握手失败怎么说。"""
         where = self.target.where
         return f"TLS with {where} failed: {error}; set SSL_CERT_FILE for a private CA"
+
+
+def _connected(sock: socket.socket) -> bool:
+    """真的连上了吗。"""
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True

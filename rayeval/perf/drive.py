@@ -22,6 +22,7 @@ from rayeval.perf.calibration import plan_prompts, settle
 from rayeval.perf.certificate import certify
 from rayeval.perf.crew import Haul, LoadCrew
 from rayeval.perf.server_metrics import ServerWatch
+from rayeval.perf.sizing import needed_workers
 from rayeval.perf.summary import summarise
 
 POLL_S = 0.25
@@ -143,7 +144,7 @@ class _Stage:
         lost: str | None = None
         try:
             while not crew.wait(POLL_S):
-                yield self._progress(note, cell, crew.counters())
+                yield self._progress(note, cell, _within(crew.counters(), cell, self._spec))
                 lost = self._alive()
                 if lost is not None:
                     break
@@ -153,18 +154,16 @@ class _Stage:
             crew.cancel()
             crew.wait(_STOP_S)
         lost = lost or self._alive()
-        self._past = self._past + crew.counters()
+        self._past = self._past + _within(crew.counters(), cell, self._spec)
         hauls = crew.collect()
         yield self._progress(note, cell)
         return hauls, lost
 
     def _shares(self, cell: Cell, epoch: int) -> list[Share]:
-        """把一个 epoch 切给压测者；开头轮不到许可的压测者不参加。
-
-        请求是事先分好的：晚上场的做得晚，先做完的又帮不上，尾巴上的在途就会少于许可。
-        """
+        """把一个 epoch 切给压测者：用得着几个就几个，开头轮不到许可的也参加。"""
         schedule = self._spec.schedule(cell.concurrency)
-        workers = max(1, min(self._crew.size, schedule.permits_at(0.0)))
+        wanted = needed_workers(self._spec, cell.concurrency)
+        workers = max(1, min(self._crew.size, wanted, schedule.peak))
         return [
             Share(
                 endpoint=self._endpoint,
@@ -185,3 +184,9 @@ class _Stage:
         """全程累计的进度；`now` 是当前 epoch 的计数。"""
         counters = self._past + now
         return Progress("perf", note, counters.done, self._total, counters, cell)
+
+
+def _within(counters: Counters, cell: Cell, spec: PerfSpec) -> Counters:
+    """一个 epoch 的计数，垫场的请求（见 Feeder.filler）不使它超出该做的。"""
+    most = cell.num_requests + spec.warmup
+    return replace(counters, issued=min(counters.issued, most), done=min(counters.done, most))

@@ -9,7 +9,9 @@ from rayeval.client.openai import explain
 from rayeval.perf.tally import Tally, count, decode
 
 MAX_MESSAGE = 300
-"""错误消息留下的长度，字符。"""
+"""错误消息留下的长度，字符；隐去密钥之后才截，免得截剩半个密钥。"""
+_QUOTE = 16 * 1024
+"""引用原文的上限，字节。"""
 
 Failure = tuple[str, str]
 """(种类，原话)。"""
@@ -63,7 +65,7 @@ def classify(facts: Facts, tally: Tally) -> Failure | None:
 
 def trim(data: bytes) -> str:
     """留在消息里的一小段原文。"""
-    return data[:MAX_MESSAGE].decode("utf-8", "replace")
+    return data[:_QUOTE].decode("utf-8", "replace")
 
 
 def _said(facts: Facts, tally: Tally) -> Failure | None:

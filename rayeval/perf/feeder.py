@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Sequence
 
 from rayeval.domain.load import Share
 from rayeval.perf.exchange import Exchange
@@ -20,21 +21,26 @@ class Feeder:
 
     def __init__(self, share: Share) -> None:
         """请求号在一次运行里独一无二。"""
+        self._share = share
+        self._fillers = 0
         self._writer = RequestWriter(share)
         mark = hashlib.blake2b(share.salt.encode(), digest_size=6).hexdigest()
         self._mark = f"{mark}-e{share.epoch}-"
-        self._numbers: deque[tuple[str, int]] = deque()
+        self._numbers: deque[tuple[str, range]] = deque()
         self._ready: deque[Exchange] = deque()
         self._bytes = 0
 
-    def add(self, phase: str, start: int, stop: int, step: int = 1) -> None:
-        """这些号码归我们了，排在后面。"""
-        self._numbers.extend((phase, index) for index in range(start, stop, step))
+    def add(self, phase: str, indices: Sequence[int]) -> None:
+        """这些号码归我们了，排在后面；记的是段，号码再多也不占地方。"""
+        if not isinstance(indices, range):
+            self._numbers.extend((phase, range(index, index + 1)) for index in indices)
+        elif indices:
+            self._numbers.append((phase, indices))
 
     def stock(self, limit: int | None = None) -> bool:
         """造一些（`limit` 个；None 为造到上限）；返回是否还该接着造。"""
         while self._numbers and self._bytes < AHEAD_BYTES and limit != 0:
-            exchange = self._build(*self._numbers.popleft())
+            exchange = self._build(*self._number())
             self._bytes += len(exchange.payload)
             self._ready.append(exchange)
             limit = None if limit is None else limit - 1
@@ -46,15 +52,28 @@ class Feeder:
             exchange = self._ready.popleft()
             self._bytes -= len(exchange.payload)
             return exchange
-        return self._build(*self._numbers.popleft())
+        return self._build(*self._number())
 
-    def filler(self, number: int) -> Exchange:
-        """预热与测量之间不让许可空着的请求：按预热记，不在测量里。"""
-        return self._build("warmup", -1 - number)
+    def filler(self) -> None:
+        """排在最前面添一个垫场的：接着预热编号，各压测者错开，与谁的都不重。"""
+        share, number = self._share, self._fillers
+        self._fillers += 1
+        index = share.spec.warmup + number * share.schedule.workers + share.worker
+        exchange = self._build("warmup", index)
+        self._bytes += len(exchange.payload)
+        self._ready.appendleft(exchange)
+
+    def _number(self) -> tuple[str, int]:
+        """下一个号码。"""
+        phase, indices = self._numbers[0]
+        if len(indices) == 1:
+            self._numbers.popleft()
+        else:
+            self._numbers[0] = phase, indices[1:]
+        return phase, indices[0]
 
     def _build(self, phase: str, index: int) -> Exchange:
         """造一个。"""
-        name = f"x{-index}" if index < 0 else f"{phase[0]}{index}"
-        request_id = self._mark + name
+        request_id = f"{self._mark}{phase[0]}{index}"
         payload = self._writer.write(phase, index, request_id)
         return Exchange(payload, request_id, index, phase)

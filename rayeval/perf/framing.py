@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
 
 MAX_HEAD = 64 * 1024
@@ -12,12 +11,17 @@ MAX_LINE = 8 * 1024
 """分块长度行与尾部字段一行的上限，字节。"""
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
-_STATUS = re.compile(rb"HTTP/1\.([01]) +(\d{3})(?: [^\r\n]*)?$")
+_START = rb"HTTP/1\.([01]) +(\d{3})(?: [^\r\n]*)?"
+_LINE = rb"[^\s:]+:[^\r\n]*"
+_STATUS = re.compile(_START)
+_FIELD = re.compile(_LINE)
+_WELL_FORMED = re.compile(rb"%s(?:\r?\n%s)*" % (_START, _LINE))
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-")
-_MAX_HEADS = 64
-_heads: dict[bytes, Head] = {}
-"""读过的头：一个服务的头往往个个一样。"""
+_SWITCH = 101
+"""改用别的协议：此后不再是 HTTP，这次回复到头为止。"""
 _CRLF = b"\r\n"
+_LAST = b"0\r\n\r\n"
+_SIZE_DIGITS = 16
 _MAX_SIZES = 4096
 _sizes: dict[bytes, int] = {}
 """读过的长度行；一个服务的块就那么几种长短。"""
@@ -29,22 +33,48 @@ class BadHTTP(Exception):  # noqa: N818 是被测服务的毛病，会成为数�
     body = b""
 
 
-@dataclass(frozen=True, slots=True)
 class Head:
-    """回复的头：状态码、小写名的头字段、服务是否愿意留着连接。"""
+    """回复的头：状态码、服务是否愿意留着连接；`get` 按小写名取头字段，重复的以逗号相连。"""
 
-    status: int
-    headers: dict[str, str]
-    keep_alive: bool
+    __slots__ = ("_fields", "_lower", "_raw", "keep_alive", "status")
+
+    def __init__(self, raw: bytes) -> None:
+        """`raw` 是状态行与头字段（不含结尾空行）；不合法时抛 BadHTTP。续行与无冒号的行是错误。"""
+        match = _WELL_FORMED.fullmatch(raw)
+        if match is None:
+            raise BadHTTP(_blame(raw))
+        self._raw = raw
+        self._lower = raw.lower()
+        self._fields: dict[str, str] | None = None
+        self.status = int(match[2])
+        wish = (self.get("connection") or "").lower()
+        self.keep_alive = "close" not in wish if match[1] == b"1" else "keep-alive" in wish
+        if self.status == _SWITCH:
+            self.keep_alive = False
+
+    def get(self, name: str) -> str | None:
+        """一个头字段的值；没有则为 None。"""
+        mark = b"\n%s:" % name.encode()
+        place = self._lower.find(mark)
+        if place < 0:  # 多数字段没有
+            return None
+        start = place + len(mark)
+        if self._lower.find(mark, start) < 0:  # 只有一个，不必全拆开
+            stop = self._raw.find(b"\n", start)
+            value = self._raw[start:stop] if stop >= 0 else self._raw[start:]
+            return value.strip().decode("latin-1")
+        if self._fields is None:
+            self._fields = _split_fields(self._raw)
+        return self._fields.get(name)
 
     @property
     def trace_id(self) -> str | None:
         """服务回的追踪号：自己的头，或 W3C traceparent 的第二段。"""
-        for name in ("x-trace-id", "trace-id"):
-            if name in self.headers:
-                return self.headers[name]
-        match = _TRACEPARENT.match(self.headers.get("traceparent", ""))
-        return match[1] if match else None
+        if b"trace" not in self._lower:
+            return None
+        found = self.get("x-trace-id") or self.get("trace-id")
+        match = _TRACEPARENT.match(self.get("traceparent") or "")
+        return found or (match[1] if match else None)
 
 
 class _Mode(Enum):
@@ -65,12 +95,13 @@ class Framer:
     `ended` 为真后再来的字节记入 `excess`。`keep_body=False` 时不攒正文，只找边界。
     """
 
-    __slots__ = ("_buffer", "_keep", "_left", "_mode", "excess", "head")
+    __slots__ = ("_buffer", "_keep", "_left", "_mode", "by_close", "excess", "head")
 
     def __init__(self, *, keep_body: bool = True) -> None:
         """从头开始等一次回复。"""
         self.head: Head | None = None
         self.excess = False
+        self.by_close = False
         self._keep = keep_body
         self._mode = _Mode.HEAD
         self._buffer = b""
@@ -109,10 +140,18 @@ class Framer:
         self.excess = self.excess or len(data) > start
         return b""
 
+    def end(self, data: bytes) -> bool:
+        """停在块的开头时，`data` 恰是最简单的结束块就到此完整；返回是不是。"""
+        if data == _LAST and self.between_chunks:
+            self._mode = _Mode.ENDED
+            return True
+        return False
+
     def close(self) -> bool:
         """对端不再发：返回这次回复是否因此完整（以关闭为界者）。"""
         if self._mode is _Mode.UNTIL_CLOSE:
             self._mode = _Mode.ENDED
+            self.by_close = True
             return True
         return self.ended
 
@@ -129,9 +168,9 @@ class Framer:
                     raise BadHTTP(f"answer head is longer than {MAX_HEAD} bytes")
                 self._buffer = data[start:]
                 return -1
-            head = _known_head(data[start : match.start()])
+            head = Head(data[start : match.start()])
             start = match.end()
-            if head.status >= 200 or head.status == 101:  # noqa: PLR2004 HTTP 定义
+            if head.status >= 200 or head.status == _SWITCH:  # noqa: PLR2004 HTTP 定义
                 self.head = head
                 self._mode, self._left = _boundary(head)
                 return start
@@ -215,52 +254,54 @@ class Framer:
         self._buffer = data[pos:]
 
 
-def _known_head(raw: bytes) -> Head:
-    """见过的头不再读第二遍。"""
-    head = _heads.get(raw)
-    if head is None:
-        head = parse_head(raw)
-        if len(_heads) >= _MAX_HEADS:
-            _heads.clear()
-        _heads[raw] = head
-    return head
+def _split_fields(raw: bytes) -> dict[str, str]:
+    """各头字段；名小写，重复的以逗号相连。"""
+    fields: dict[str, str] = {}
+    for line in raw.decode("latin-1").replace("\r\n", "\n").split("\n")[1:]:
+        name, _, value = line.partition(":")
+        name, value = name.lower(), value.strip()
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
 
 
-def parse_head(raw: bytes) -> Head:
-    """状态行与头字段（不含结尾空行）→ Head；不合法时抛 BadHTTP。
-
-    重复的字段以逗号相连；续行与没有冒号的行是错误。
-    """
+def _blame(raw: bytes) -> str:
+    """哪一行不合法。"""
     first, *lines = raw.replace(b"\r\n", b"\n").split(b"\n")
-    match = _STATUS.match(first)
-    if match is None:
-        raise BadHTTP(f"bad status line: {first[:80]!r}")
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon or not name or name != name.strip():
-            raise BadHTTP(f"bad header line: {line[:80]!r}")
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip()
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    wish = headers.get("connection", "").lower()
-    keep_alive = "close" not in wish if match[1] == b"1" else "keep-alive" in wish
-    return Head(int(match[2]), headers, keep_alive)
+    if not _STATUS.fullmatch(first):
+        return f"bad status line: {first[:80]!r}"
+    bad = next((line for line in lines if not _FIELD.fullmatch(line)), b"")
+    return f"bad header line: {bad[:80]!r}"
 
 
 def _boundary(head: Head) -> tuple[_Mode, int]:
     """正文以什么为界，以及 Content-Length。"""
-    if head.status in (204, 304):
+    if head.status in (_SWITCH, 204, 304):
         return _Mode.ENDED, 0
-    coding = head.headers.get("transfer-encoding", "").lower()
+    coding = (head.get("transfer-encoding") or "").lower()
     if coding:
         return (_Mode.CHUNKED if coding.endswith("chunked") else _Mode.UNTIL_CLOSE), 0
-    if "content-length" not in head.headers:
+    told = head.get("content-length")
+    if told is None:
         return _Mode.UNTIL_CLOSE, 0
-    lengths = {text.strip() for text in head.headers["content-length"].split(",")}
+    lengths = {text.strip() for text in told.split(",")}
     length = lengths.pop()
     if lengths or not (length.isascii() and length.isdigit()):
-        raise BadHTTP(f"bad Content-Length: {head.headers['content-length'][:80]!r}")
+        raise BadHTTP(f"bad Content-Length: {told[:80]!r}")
     return (_Mode.LENGTH if int(length) else _Mode.ENDED), int(length)
+
+
+def closes(data: bytes) -> bool:
+    """`data` 从一个块的开头起，恰是若干整块加最简单的结束块；拿不准就说不是。"""
+    place = 0
+    while (end := data.find(_CRLF, place)) >= 0:
+        size = _sizes.get(data[place:end])
+        if size is None or size == 0:
+            break
+        place = end + len(_CRLF) + size
+        if not data.startswith(_CRLF, place):
+            return False
+        place += len(_CRLF)
+    return data[place:] == _LAST
 
 
 def _chunk_size(line: bytes) -> int:
@@ -270,7 +311,7 @@ def _chunk_size(line: bytes) -> int:
         return known
     field = line.split(b";", 1)[0].strip()
     try:
-        if field.isalnum() and field[:2].lower() != b"0x":
+        if field.isalnum() and len(field) <= _SIZE_DIGITS and field[:2].lower() != b"0x":
             length = int(field, 16)
             if len(_sizes) < _MAX_SIZES:
                 _sizes[line] = length

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from rayeval.perf.tally import Tally, decode
+from rayeval.perf.tally import Effect, Tally, decode
 
 _FRAME = re.compile(rb"([0-9A-Fa-f]{1,6})\r\n(data: ?)(\{[^\r\n]*\})\n\n\r\n", re.DOTALL)
 _ID = re.compile(rb'"id" ?: ?"([^"\\\x00-\x1f]{6,80})"')
@@ -20,6 +20,7 @@ _TEXT = re.compile(
 _PLAIN = re.compile(rb'[^"\\\x00-\x1f]+')
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,6}")
 _CRLF = b"\r\n"
+_DONE = b"[DONE]\n\n\r\n"
 _MAX_SHAPES = 16
 _MAX_PIECES = 50_000
 MAX_CARRY = 64 * 1024
@@ -70,7 +71,7 @@ class Shape:
             tally.chunk(1.0, chunk)
         self.answer = tally.answer_events > 0
         self.reasoning = tally.last_reasoning_s is not None
-        other = tally.usage or tally.extras or tally.finish_reason or tally.error
+        other = tally.usage or tally.report or tally.finish_reason or tally.error
         return tally.events == 1 and not other
 
     def head(self, piece: bytes) -> int | None:
@@ -119,6 +120,11 @@ class Shape:
 
 
 _shapes: dict[tuple[bytes, bytes, bytes, int], Shape | None] = {}
+_sizes: dict[bytes, int] = {}
+"""读过的长度行；最多十六的六次方种，实际上就那么几种长短。"""
+_MAX_EFFECTS = 4096
+_effects: dict[bytes, Effect] = {}
+"""见过的不平常的块（角色、结束、用量）→ 意义；id 已抠去。"""
 _recent: list[Shape] = []
 """最近学会的一种；新的流多半还是它。"""
 
@@ -134,24 +140,31 @@ class Lane:
         self._carry = b""
         self.shape = shape
 
+    def is_one(self, data: bytes) -> bool:
+        """恰好是一个完整的、验过的事件：逐 token 的流几乎每次读都是。"""
+        head, _, tail = data.partition(self._needle)
+        shape = self.shape
+        return shape.heads.get(head) == len(tail) and tail in shape.tails and not self._carry
+
     def take(self, data: bytes) -> tuple[int, bytes]:
         """（认出的完整事件数，余下的字节）；余下的从一个块的开头起，交给慢道。
 
         只差半截的事件自己攒着，等下一次读。
         """
+        if not data:
+            return 0, data
         if self._carry:
             data, self._carry = self._carry + data, b""
-        pieces = data.split(self._needle)
-        shape = self.shape
-        if len(pieces) == 2:  # noqa: PLR2004 恰好一个事件
-            head, tail = pieces
-            if shape.heads.get(head) == len(tail) and tail in shape.tails:
-                return 1, b""
-        number, rest = self._run(data, pieces)
+        number, rest = self._run(data, data.split(self._needle))
         if rest and len(rest) < MAX_CARRY and _unfinished(rest):
             self._carry = rest
             return number, b""
         return number, rest
+
+    @property
+    def empty(self) -> bool:
+        """没有攒着半截。"""
+        return not self._carry
 
     def flush(self) -> bytes:
         """交出攒着的半截。"""
@@ -165,38 +178,83 @@ class Lane:
         if want is None or len(pieces) < 2:  # noqa: PLR2004 一个 id 也没有
             return 0, data
         shape.trim()
-        last = pieces.pop()
-        number = len(pieces)
-        self._admit(pieces)
-        whole = len(pieces) == number
-        heads = pieces[0]
+        last, number = pieces.pop(), len(pieces) - 1
         del pieces[0]
-        owns, nexts = list(map(shape.owns.__getitem__, pieces)), [want]
-        nexts += map(shape.nexts.__getitem__, pieces)
-        done = len(pieces)
-        if owns != nexts[:-1]:
-            done = next(i for i, own in enumerate(owns) if own != nexts[i])
-        elif whole and len(last) == nexts[-1] and shape.is_tail(last):
+        owns = list(map(shape.owns.get, pieces))
+        done = self._admit(pieces, owns) if None in owns else number
+        wants = [want]
+        wants += map(shape.nexts.__getitem__, pieces[:done] if done < number else pieces)
+        if owns[:done] != wants[:-1]:
+            done = next(i for i, own in enumerate(owns) if own != wants[i])
+        elif done == number and len(last) == wants[-1] and shape.is_tail(last):
             return done + 1, b""
         if not done:
             return 0, data
-        taken = len(heads) + sum(map(len, pieces[:done])) + done * len(self._needle)
-        return done, data[taken - shape.joint(pieces[done - 1]) :]
+        after = pieces[done:]
+        left = sum(map(len, after)) + (len(after) + 1) * len(self._needle) + len(last)
+        return done, data[-left - shape.joint(pieces[done - 1]) :]
 
-    def _admit(self, pieces: list[bytes]) -> None:
-        """没见过的段逐个验；从第一个不像的段起截去。"""
+    def _admit(self, pieces: list[bytes], owns: list[int | None]) -> int:
+        """没见过的段逐个验；返回从头起连着像的有几段。"""
         shape = self.shape
-        known = list(map(shape.owns.__contains__, pieces))
-        known[0] = True
-        at = 0
-        try:
-            while True:
-                at = known.index(False, at + 1)
-                if not shape.admit(pieces[at]):
-                    del pieces[at:]
-                    return
-        except ValueError:
-            return
+        while None in owns:
+            at = owns.index(None)
+            if not shape.admit(pieces[at]):
+                return at
+            owns[at] = shape.owns[pieces[at]]
+        return len(pieces)
+
+
+def whole_event(frame: bytes) -> bytes | None:
+    """恰好一个没有名字、一行数据的事件占一整个块 → 它的数据；不是则为 None。"""
+    end = frame.find(_CRLF)
+    if end < 0:
+        return None
+    line = frame[:end]
+    size = _sizes.get(line)
+    if size is None:
+        if not _SIZE.fullmatch(line):
+            return None
+        size = _sizes[line] = int(line, 16)
+    start = end + len(_CRLF)
+    body = frame[start : -len(_CRLF)]
+    whole = size == len(body) and body.startswith(b"data:") and body.endswith(b"\n\n")
+    if not whole or b"\n" in body[:-2] or b"\r" in body:
+        return None
+    return body[5:-2].removeprefix(b" ")
+
+
+def known_effect(frame: bytes) -> Effect | None:
+    """恰好一个事件占一整个块，而且除了 id 之外一模一样的见过 → 它的意义；否则先看懂它。
+
+    id 不影响意义；别的字节哪怕差一个也是另一种。看不懂的、服务报错的、[DONE] 都为 None。
+    """
+    if frame.endswith(_DONE):
+        return None
+    name = _ID.search(frame)
+    key = frame if name is None else frame.replace(name[1], b"\0" * len(name[1]))
+    effect = _effects.get(key)
+    if effect is None and b"\0" not in frame:
+        effect = _understood(frame)
+        if effect is not None:
+            if len(_effects) >= _MAX_EFFECTS:
+                _effects.clear()
+            _effects[key] = effect
+    return effect
+
+
+def _understood(frame: bytes) -> Effect | None:
+    """一个事件占一整个块 → 它的意义。"""
+    event = whole_event(frame)
+    try:
+        chunk = None if event is None else decode(event)
+    except ValueError:
+        return None
+    if not isinstance(chunk, dict):
+        return None
+    tally = Tally()
+    tally.chunk(1.0, chunk)
+    return tally.effect()
 
 
 def learn(frame: bytes) -> Lane | None:
@@ -226,12 +284,12 @@ def learn(frame: bytes) -> Lane | None:
     return Lane(needle, found)
 
 
-def recall(data: bytes) -> Lane | None:
-    """`data` 从一个块的开头起：照最近学会的信封取出这个流的 id；不像则为 None。"""
+def recall(data: bytes, start: int = 0) -> Lane | None:
+    """`start` 是一个块的开头：照最近学会的信封取出这个流的 id；不像则为 None。"""
     if not _recent:
         return None
     shape = _recent[0]
-    place = data.find(b"\n") + 1
+    place = data.find(b"\n", start) + 1
     if not data.startswith(shape.before, place):
         return None
     place += len(shape.before)
@@ -240,7 +298,7 @@ def recall(data: bytes) -> Lane | None:
         return None
     needle = data[place:end]
     stop = data.find(shape.after, end)
-    if data.count(needle, 0, max(stop, end)) != 1 or not _PLAIN.fullmatch(needle):
+    if data.count(needle, start, max(stop, end)) != 1 or not _PLAIN.fullmatch(needle):
         return None
     return Lane(needle, shape)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf
 from typing import Protocol
 
@@ -17,10 +16,20 @@ class Pace(Protocol):
     delivered: float
     shed: int
     slips: list[float]
+    zero: float | None
 
     @property
     def exhausted(self) -> bool:
-        """没有可发的了。"""
+        """没有可发的了，也不会再有。"""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """预热做完了，可以开始测量，只等公共零点。"""
+        ...
+
+    def begin(self, zero: float) -> None:
+        """公共零点到了：测量从这一刻算起。"""
         ...
 
     def next_phase(self, now: float) -> str | None:
@@ -47,24 +56,36 @@ class Pace(Protocol):
 class ClosedPace:
     """闭环：在途不超过许可，一个结束就发下一个。
 
-    先发预热，再发测量；测量的零点是第一个测量请求可以发的时刻（`zero` 给定时就是它）。
-    预热不少于初始许可时两段相接（不空出许可）；更少时等预热全部结束，冷启动不漏进测量。
+    先发预热，再发测量；独自一个时，测量的零点（`zero`）是第一个测量请求可以发的时刻。
+    预热不少于初始许可时两段相接（`joined`，不空出许可）；更少时等预热全部结束，
+    冷启动不漏进测量。`dealt` 为真时号码现取现发，零点由外面给（`begin`）。
     `asked` 是 ∫permits dt，`delivered` 是 ∫min(in-flight, permits) dt，只算还有可发的时段。
     """
 
-    def __init__(self, schedule: Slice, warmup: int, measured: int) -> None:
-        """`warmup`、`measured` 是这一份的请求数。"""
+    def __init__(
+        self,
+        schedule: Slice,
+        warmup: int,
+        measured: int,
+        *,
+        joined: bool | None = None,
+        dealt: bool = False,
+    ) -> None:
+        """`warmup`、`measured` 是这一份的请求数；`joined` 不给时按这一份自己判断。"""
         self._schedule = schedule
         self._warm_left = warmup
         self._left = measured
-        self._zero: float | None = None
         self._last = 0.0
         initial = schedule.permits_at(0.0)
         self._warm_permits = max(1, initial)
-        self._joined = 0 < initial <= warmup
+        enough = warmup >= initial if joined is None else joined
+        self._joined = initial > 0 and enough
+        self._dealt = dealt
         self._limit = initial
         self._until = -inf
         self._phase = "plateau"
+        self.zero: float | None = None
+        self.more = dealt
         self.in_flight = 0
         self.asked = 0.0
         self.delivered = 0.0
@@ -77,7 +98,7 @@ class ClosedPace:
             return "warmup" if self.in_flight < self._warm_permits else None
         if not self._left:
             return None
-        if self._zero is None and not self._begin(now):
+        if self.zero is None and not self._begin(now):
             return None
         if now >= self._until:
             self._account(now)
@@ -103,43 +124,85 @@ class ClosedPace:
         """见端口。"""
         self._account(now)
         self._warm_left = self._left = 0
+        self.more = False
 
     @property
     def exhausted(self) -> bool:
         """见端口。"""
-        return not (self._warm_left or self._left)
+        return not (self._warm_left or self._left or self.more)
+
+    @property
+    def stocked(self) -> int:
+        """手上还没发的测量请求。"""
+        return self._left
+
+    @property
+    def ready(self) -> bool:
+        """见端口。"""
+        return not self._warm_left and (self._joined or not self.in_flight)
+
+    @property
+    def padding(self) -> int:
+        """等公共零点时，还要几个垫场的请求才不空出许可。"""
+        if not self._joined or self._warm_left or self.zero is not None:
+            return 0
+        return max(0, self._warm_permits - self.in_flight)
+
+    def pad(self, number: int) -> None:
+        """添了这么多个垫场的请求，当作预热。"""
+        self._warm_left += number
+
+    def begin(self, zero: float) -> None:
+        """见端口。"""
+        self.zero = self._last = zero
+
+    def stock(self, number: int) -> None:
+        """又取到这么多个测量请求；0 是再也没有了。"""
+        self._left += number
+        self.more = self.more and number > 0
+
+    def free(self, now: float) -> int:
+        """此刻空着几个许可；零点之前为 0。"""
+        if self.zero is None:
+            return 0
+        if now >= self._until:
+            self._account(now)
+            self._refresh(now)
+        return max(0, self._limit - self.in_flight)
 
     def next_change(self, now: float) -> float | None:
         """许可下一次变化距今多久，秒；不再变化或尚未开始测量时为 None。"""
-        if self._zero is None or not self._left:
+        if self.zero is None or not (self._left or self.more):
             return None
-        change = self._schedule.next_change(now - self._zero)
-        return None if change is None else max(0.0, self._zero + change - now)
+        change = self._schedule.next_change(now - self.zero)
+        return None if change is None else max(0.0, self.zero + change - now)
 
     def _begin(self, now: float) -> bool:
-        """可以开始测量就定下零点。"""
+        """独自一个时，可以开始测量就定下零点。"""
+        if self._dealt:
+            return False
         limit = self._schedule.permits_at(0.0) if self._joined else 1
         if self.in_flight >= limit:
             return False
-        self._zero = self._last = now
+        self.zero = self._last = now
         return True
 
     def _refresh(self, now: float) -> None:
         """算出此刻的许可、阶段，与它们管到何时。"""
-        assert self._zero is not None  # noqa: S101 调用者看过
-        elapsed = now - self._zero
+        assert self.zero is not None  # noqa: S101 调用者看过
+        elapsed = now - self.zero
         whole = self._schedule.whole
         self._limit = self._schedule.permits_at(elapsed)
         self._phase = "ramp" if whole.permits_at(elapsed) < whole.peak else "plateau"
         change = self._schedule.next_change(elapsed)
-        self._until = inf if change is None else self._zero + change
+        self._until = inf if change is None else self.zero + change
 
     def _account(self, now: float) -> None:
         """把上次到此刻的许可与在途积进账里；只算还有请求可发的时段。
 
         台阶在两次记账之间升起时从台阶处分段，不然会少算要求的许可。
         """
-        if self._zero is None or not self._left:
+        if self.zero is None or not (self._left or self.more):
             return
         if now < self._until:
             passed = now - self._last
@@ -149,98 +212,12 @@ class ClosedPace:
                 self._last = now
             return
         while self._last < now:
-            begin = self._last - self._zero
+            begin = self._last - self.zero
             permits = self._schedule.permits_at(begin)
             change = self._schedule.next_change(begin)
-            until = now if change is None else min(now, self._zero + change)
+            until = now if change is None else min(now, self.zero + change)
             if until <= self._last:
                 until = now
             self.asked += permits * (until - self._last)
             self.delivered += min(self.in_flight, permits) * (until - self._last)
             self._last = until
-
-
-class OpenPace:
-    """开环：到了计划时刻就发，不等上一个回来；在途到了上限就排队，或丢弃并计数。
-
-    `asked` 是到期的请求数，`delivered` 是其中没有因我们自己而迟到的：迟到超过 SLIP_S，
-    且不是因为排在上限后面，就算没有做到。
-    """
-
-    def __init__(
-        self, deadlines: Sequence[float], cap: int, warmup: int, *, shed: bool = False
-    ) -> None:
-        """`deadlines` 是自零点起的秒，不减；`cap` 是在途上限；`shed` 为真时超限的丢弃。"""
-        self._deadlines = deadlines
-        self._cap = cap
-        self._warm_left = warmup
-        self._shed = shed
-        self._next = 0
-        self._zero: float | None = None
-        self._freed = -inf
-        self.in_flight = 0
-        self.asked = 0.0
-        self.delivered = 0.0
-        self.shed = 0
-        self.slips: list[float] = []
-
-    def next_phase(self, now: float) -> str | None:
-        """见端口；开环没有爬坡，测量的都是 plateau。"""
-        if self._warm_left:
-            return "warmup" if self.in_flight < self._cap else None
-        if self._zero is None:
-            if self.in_flight:
-                return None  # 预热全部结束才定零点
-            self._zero = now
-        while self._next < len(self._deadlines):
-            if self._deadlines[self._next] > now - self._zero:
-                return None
-            if self.in_flight < self._cap:
-                return "plateau"
-            if not self._shed:
-                return None
-            self._next += 1
-            self.shed += 1
-        return None
-
-    def issue(self, phase: str, now: float) -> float | None:
-        """见端口；迟到从计划时刻与腾出空位的时刻中较晚的算起。"""
-        self.in_flight += 1
-        if phase == "warmup":
-            self._warm_left -= 1
-            return None
-        assert self._zero is not None  # noqa: S101 发测量时零点已定
-        scheduled = self._zero + self._deadlines[self._next]
-        self._next += 1
-        slip = now - max(scheduled, self._freed if self.in_flight >= self._cap else scheduled)
-        self.slips.append(slip)
-        self.asked += 1
-        self.delivered += slip <= SLIP_S
-        return scheduled
-
-    def end(self, now: float) -> None:
-        """见端口。"""
-        self.in_flight -= 1
-        self._freed = now
-
-    def stop(self, now: float) -> None:  # noqa: ARG002 端口的签名
-        """见端口。"""
-        self._warm_left, self._next = 0, len(self._deadlines)
-
-    @property
-    def exhausted(self) -> bool:
-        """见端口。"""
-        return not self._warm_left and self._next >= len(self._deadlines)
-
-    def next_change(self, now: float) -> float | None:
-        """下一个计划时刻距今多久；排着队时只等在途的结束。"""
-        if self._zero is None or self._next >= len(self._deadlines):
-            return None
-        due = self._zero + self._deadlines[self._next] - now
-        if due <= 0 and self.in_flight >= self._cap and not self._shed:
-            return None
-        return max(0.0, due)
-
-
-SLIP_S = 0.010
-"""发送迟到这么多就算没有按计划发，秒。"""

@@ -1,4 +1,4 @@
-"""等套接字：Linux 上是 epoll，还没见首 token 的流另有一个集合，总是先读；别处用 selectors。"""
+"""等套接字：Linux 上是 epoll，急的流另有一个集合，总是先读；别处用 selectors。"""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import select
 import selectors
 import socket
 import sys
+from contextlib import suppress
 from typing import Protocol
 
 READ, WRITE = 1, 4
 """事件的位，同 EPOLLIN 与 EPOLLOUT；别的位（出错、挂断）按可读处理。"""
 _BATCH = 256
+_HASTY = 256
 _SMALL = 32
-"""分两级时一次至多读这么多个不急的，再回头看急的。"""
+"""分两级时一轮至多读这么多个急的、这么多个不急的：急的先读，不急的也不会一直等。"""
 _FINE_S = 0.02
 """比这短的等待用 select 的微秒精度：epoll 只有毫秒，会晚发。"""
 _SELECT_MAX = 1024
@@ -22,7 +24,9 @@ Events = list[tuple[int, int]]
 
 
 class Poller(Protocol):
-    """等哪些套接字可以读写。"""
+    """等哪些套接字可以读写；`tiered` 为真时分急缓两级。"""
+
+    tiered: bool
 
     def watch(self, fd: int, mask: int) -> None:
         """开始看一个。"""
@@ -33,11 +37,11 @@ class Poller(Protocol):
         ...
 
     def hasten(self, fd: int) -> None:
-        """这个流在等首 token：先读它。"""
+        """这个流急：先读它。"""
         ...
 
     def settle(self, fd: int) -> None:
-        """首 token 到了，回到寻常的一级。"""
+        """不急了，回到寻常的一级。"""
         ...
 
     def forget(self, fd: int) -> None:
@@ -62,6 +66,7 @@ class EpollPoller:
 
     def __init__(self, *, tiered: bool) -> None:
         """开好 epoll 与叫醒用的管子。"""
+        self.tiered = tiered
         self._all = select.epoll()
         self._fine = self._all.fileno() < _SELECT_MAX
         self._first = select.epoll() if tiered else None
@@ -94,21 +99,19 @@ class EpollPoller:
         """见端口。"""
         for poll in (self._all, self._first):
             if poll is not None:
-                try:
+                with suppress(FileNotFoundError, ValueError):
                     poll.unregister(fd)
-                except (FileNotFoundError, ValueError):
-                    pass
 
     def wait(self, timeout_s: float | None) -> Events:
         """见端口。"""
         if self._first is None:
             return self._heard(self._poll(timeout_s, _BATCH))
-        hasty: Events = self._first.poll(0, _BATCH)
+        hasty: Events = self._first.poll(0, _HASTY)
         events = self._poll(0.0 if hasty else timeout_s, _SMALL)
         nested = self._first.fileno()
         kept = [event for event in events if event[0] != nested]
         if len(kept) != len(events) and not hasty:
-            hasty = self._first.poll(0, _BATCH)
+            hasty = self._first.poll(0, _HASTY)
         return hasty + self._heard(kept)
 
     def wake(self) -> None:
@@ -147,10 +150,11 @@ class SelectorPoller:
 
     def __init__(self) -> None:
         """开好选择器与叫醒用的一对套接字。"""
+        self.tiered = False
         self._selector = selectors.DefaultSelector()
         self._bell, self._rope = socket.socketpair()
-        self._bell.setblocking(False)
-        self._rope.setblocking(False)
+        self._bell.settimeout(0)
+        self._rope.settimeout(0)
         self._selector.register(self._bell, selectors.EVENT_READ)
 
     def watch(self, fd: int, mask: int) -> None:
@@ -169,10 +173,8 @@ class SelectorPoller:
 
     def forget(self, fd: int) -> None:
         """见端口。"""
-        try:
+        with suppress(KeyError, ValueError):
             self._selector.unregister(fd)
-        except (KeyError, ValueError):
-            pass
 
     def wait(self, timeout_s: float | None) -> Events:
         """见端口。"""
@@ -189,10 +191,8 @@ class SelectorPoller:
 
     def wake(self) -> None:
         """见端口。"""
-        try:
+        with suppress(BlockingIOError):  # 已经响着
             self._rope.send(b"!")
-        except BlockingIOError:
-            pass  # 已经响着
 
     def close(self) -> None:
         """见端口。"""

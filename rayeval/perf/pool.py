@@ -106,7 +106,9 @@ class Pool:
 
     def _sound(self, connection: Connection) -> bool:
         """留着的连接还好：没有断，也没有不该来的字节。"""
-        if select.select([connection.fd], [], [], 0)[0] if connection.fd < 1024 else False:
+        look = select.poll()
+        look.register(connection.fd, select.POLLIN)
+        if look.poll(0):
             self.drop(connection, count=False)
             return False
         return True

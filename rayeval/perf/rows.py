@@ -10,6 +10,7 @@ import pyarrow as pa
 from rayeval.domain.load import Share
 from rayeval.domain.records import REQUESTS, empty_requests
 from rayeval.perf.exchange import Exchange
+from rayeval.perf.failure import MAX_MESSAGE
 from rayeval.perf.meaning import Meaning
 
 _BATCH = 512
@@ -61,7 +62,7 @@ class Rows:
         due = exchange.scheduled_s
         *columns, stamps, counts = meaning
         if (message := meaning.error_message) is not None:
-            columns[_MESSAGE] = self._redact(message)
+            columns[_MESSAGE] = self._redact(message)[:MAX_MESSAGE]
         self._stamps += stamps
         self._counts += counts
         self._rows.append(
@@ -113,7 +114,7 @@ class Rows:
         self.flush()
         if not self._batches:
             return empty_requests()
-        return pa.Table.from_batches(self._batches, REQUESTS).combine_chunks()
+        return pa.Table.from_batches(self._batches, REQUESTS)
 
     def _gaps(self, events: Any) -> pa.Array:
         """各行的 ITL：把（戳，同一次读的事件数）摊开，一次算出全部间隔，行界处的丢掉。
@@ -130,7 +131,7 @@ class Rows:
         gaps = np.diff(stamps)[keep].astype(np.float32)
         offsets = np.zeros(len(events) + 1, dtype=np.int32)
         np.cumsum(number, out=offsets[1:])
-        mask = np.append(number == 0, False)  # noqa: FBT003 numpy 的签名
+        mask = np.append(number == 0, False)
         return pa.ListArray.from_arrays(
             pa.array(offsets, mask=mask), pa.array(gaps), type=REQUESTS.field("itl_s").type
         )

@@ -20,11 +20,11 @@ class EventSplitter:
 
     __slots__ = ("_fresh", "_held", "_size")
 
-    def __init__(self) -> None:
-        """从流的开头开始。"""
+    def __init__(self, *, fresh: bool = True) -> None:
+        """从流的开头开始；`fresh=False` 表示开头已经看过，没有 BOM。"""
         self._held: list[bytes] = []
         self._size = 0
-        self._fresh = True
+        self._fresh = fresh
 
     def feed(self, data: bytes) -> list[Event]:
         """收下一段字节，返回其间派发的事件。"""

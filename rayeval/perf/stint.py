@@ -15,29 +15,54 @@ from rayeval.perf.poller import WRITE, Poller
 from rayeval.perf.pool import Pool
 from rayeval.perf.receiver import Receiver
 from rayeval.perf.rows import Rows
+from rayeval.perf.supply import Supply
 from rayeval.perf.vitals import Vitals
 from rayeval.perf.wire import Connection
+
+_SENDS_A_TURN = 64
+"""一口气至多发这么多个：一两毫秒。"""
+_RIPE_BITE = 8
+"""空闲时一口成这么多行：约百微秒。"""
+_RIPE_MOST = 1024
+"""了结而还没成行的上限：一直没有空闲，也得腾出内存。"""
 
 
 class Stint:
     """一份负载的一次跑动；只在循环的线程里用，`counters` 与 `cancel` 除外。"""
 
     def __init__(
-        self, share: Share, feeder: Feeder, pace: Pace, pool: Pool, poller: Poller, vitals: Vitals
+        self,
+        share: Share,
+        feeder: Feeder,
+        pace: Pace,
+        *,
+        pool: Pool,
+        poller: Poller,
+        vitals: Vitals,
+        supply: Supply | None = None,
     ) -> None:
-        """零件都已备好。"""
+        """零件都已备好；独自一个时没有货源，一切预先分好。"""
         self._feeder = feeder
         self._pool = pool
         self._poller = poller
         self._vitals = vitals
         self._share = share
+        self._supply = supply
         self._limits = Limits(share.spec)
         self.pace = pace
         self.rows = Rows(share, 0.0, 0.0)
+        self.began_s = 0.0
         self.retries = 0
         self._live: set[Exchange] = set()
         self._ripe: list[Exchange] = []
-        self._receiver = Receiver(pool, poller, vitals.lags, self._arrived, self._lost)
+        self._receiver = Receiver(
+            pool,
+            poller,
+            vitals.lags,
+            self._arrived,
+            self._lost,
+            output_length=share.cell.output_length,
+        )
         self._sweep_at = inf
         self._busy = True
         self.kernel = True
@@ -46,15 +71,19 @@ class Stint:
 
     def run(self) -> None:
         """发完、等完、读懂才返回。"""
-        self.rows = Rows(self._share, perf_counter(), time())
+        self.began_s = perf_counter()
+        self.rows = Rows(self._share, self.began_s, time())
         while True:
             if self._cancelled and not self._stopped:
                 self._stop()
+            if self._supply is not None:
+                self._supply.tend(perf_counter())
             self._pump()
-            if self._ripe:
-                self._record()
             if not self._live and self.pace.exhausted:
+                self._record(len(self._ripe))
                 return
+            if len(self._ripe) >= _RIPE_MOST:
+                self._record(_RIPE_MOST // 2)
             self._turn()
 
     def _turn(self) -> None:
@@ -64,7 +93,8 @@ class Stint:
         woke = perf_counter()
         self._receiver.awake(woke)
         if not events:
-            self._vitals.late(woke - due)
+            if not self._busy:
+                self._vitals.late(woke - due)
             self._idle()
         connections, read = self._pool.connections, self._receiver.read
         for fd, mask in events:
@@ -78,6 +108,7 @@ class Stint:
                 read(connection)
         if woke >= self._sweep_at:
             self._sweep(woke)
+        self._vitals.spent(perf_counter() - woke)
 
     def counters(self) -> Counters:
         """此刻的计数；可从别的线程读。"""
@@ -94,12 +125,16 @@ class Stint:
         if self._busy:
             return now
         change = self.pace.next_change(now)
-        return min(self._sweep_at, inf if change is None else now + change)
+        due = self._sweep_at if self._supply is None else min(self._sweep_at, self._supply.due)
+        return due if change is None else min(due, now + change)
 
     def _pump(self) -> None:
-        """许可有空就发，发到不能发为止。"""
+        """许可有空就发；一口发不完先去读一轮，免得开头的几千个请求挡住最早的回答。"""
         now = perf_counter()
-        while (phase := self.pace.next_phase(now)) is not None:
+        for _ in range(_SENDS_A_TURN):
+            phase = self.pace.next_phase(now)
+            if phase is None:
+                return
             exchange = self._feeder.take()
             exchange.phase = phase
             exchange.scheduled_s = self.pace.issue(phase, now)
@@ -111,6 +146,7 @@ class Stint:
             else:
                 self._send(connection, exchange)
             now = perf_counter()
+        self._busy = True
 
     def _dial(self, exchange: Exchange, now: float) -> None:
         """没有备好的连接，先连。"""
@@ -121,7 +157,9 @@ class Stint:
             self._close_books(exchange, Ending.CONNECT, now, trouble)
 
     def _dialled(self, exchange: Exchange, connection: Connection | None, trouble: str) -> None:
-        """拨号有了结果；其间已被放弃的请求把连接留给别人。"""
+        """拨号有了结果；其间已被放弃的请求早记过账，把连接留给别人。"""
+        if connection is None and exchange.ending is not None:
+            return
         if connection is None:
             self._close_books(exchange, Ending.CONNECT, perf_counter(), trouble)
         elif exchange.ending is not None:
@@ -139,7 +177,7 @@ class Stint:
         self._watch_limits(exchange.t0_s + self._limits.shortest)
         if not whole:
             self._pool.attend(connection)
-        else:
+        elif self._poller.tiered:
             exchange.hasty = True
             self._poller.hasten(connection.fd)
 
@@ -200,10 +238,11 @@ class Stint:
         self._live.discard(exchange)
         self.pace.end(perf_counter())
         self._ripe.append(exchange)
+        self._busy = True
 
-    def _record(self) -> None:
-        """了结的变成行，字节随即放掉。"""
-        ripe, self._ripe = self._ripe, []
+    def _record(self, number: int) -> None:
+        """最早了结的 `number` 个变成行，字节随即放掉。"""
+        ripe, self._ripe = self._ripe[:number], self._ripe[number:]
         for exchange in ripe:
             assert exchange.ending is not None  # noqa: S101 结束了才会来
             meaning = exchange.reading.finish(exchange.ending, exchange.end_s, exchange.detail)
@@ -212,14 +251,15 @@ class Stint:
             self._done += 1
             self._failed += meaning.error_class is not None
             self._tokens += meaning.completion_tokens or 0
-        self._busy = True
         if self.rows.overdue:
             self.rows.flush()
             self._vitals.spill()
 
     def _idle(self) -> None:
-        """没有事件时做些可以等的，一次一口：成列、归拢自量、补造请求。"""
-        if self.rows.ripe:
+        """没有事件时做些可以等的，一次一口：成行、成列、归拢自量、补造请求。"""
+        if self._ripe:
+            self._record(_RIPE_BITE)
+        elif self.rows.ripe:
             self.rows.flush()
         else:
             self._vitals.spill()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,8 +11,21 @@ from rayeval.client.openai import explain
 
 Json = dict[str, Any]
 
+_REPORTS = frozenset({"timings", "prefill_time", "decode_time_arr", "meta_info", "time_info"})
+"""块里有这些，就带着服务自报的时间。"""
 _BROKEN_ENDS = frozenset({"error", "abort"})
 """引擎用来表示“没有做完”的 finish_reason。"""
+
+
+class Effect(NamedTuple):
+    """一个流式块的意义：是不是 token 事件、哪种内容、用量、服务自报、怎样结束。"""
+
+    token: bool
+    answer: bool
+    reasoning: bool
+    usage: Json
+    report: Json
+    finish_reason: str | None
 
 
 class Tally:
@@ -25,12 +38,12 @@ class Tally:
         "answer_events",
         "counts",
         "error",
-        "extras",
         "finish_reason",
         "first_answer_s",
         "has_output",
         "last_reasoning_s",
         "reasoning_events",
+        "report",
         "stamps",
         "usage",
     )
@@ -39,7 +52,7 @@ class Tally:
         """从空白开始。`stamps` 是有 token 事件的各次读的戳，`counts` 是同一次读里的事件数。"""
         self.stamps: list[float] = []
         self.counts: list[int] = []
-        self.extras: Json = {}
+        self.report: Json = {}  # 带着用量或服务自报时间的最后一块
         self.first_answer_s: float | None = None
         self.last_reasoning_s: float | None = None
         self.answer_events = 0
@@ -76,10 +89,48 @@ class Tally:
         if reasoning:
             self.last_reasoning_s = stamp_s
 
+    def one(self, stamp_s: float, answer: bool, reasoning: bool) -> None:  # noqa: FBT001 同上
+        """又一次读里恰一个 token 事件：`tokens` 的近路，已经不是第一个。"""
+        if not self.has_output or (answer and self.first_answer_s is None):
+            self.tokens(stamp_s, 1, answer, reasoning)
+            return
+        self.stamps.append(stamp_s)
+        self.counts.append(1)
+        if answer:
+            self.answer_events += 1
+        else:
+            self.reasoning_events += 1
+        if reasoning:
+            self.last_reasoning_s = stamp_s
+
     @property
     def events(self) -> int:
         """token 事件的总数。"""
         return self.answer_events + self.reasoning_events
+
+    def take(self, stamp_s: float, effect: Effect) -> None:
+        """收下一个已知意义的流式块，与 `chunk` 同样的结果。"""
+        if effect.usage:
+            self.usage = effect.usage
+        if effect.report:
+            self.report = effect.report
+        if effect.finish_reason is not None:
+            self.finish_reason = effect.finish_reason
+        if effect.token:
+            self.tokens(stamp_s, 1, effect.answer, effect.reasoning)
+
+    def effect(self) -> Effect | None:
+        """只收过一块时，那一块的意义；服务报了错的不算。"""
+        if self.error is not None:
+            return None
+        return Effect(
+            token=self.events > 0,
+            answer=self.answer_events > 0,
+            reasoning=self.last_reasoning_s is not None,
+            usage=self.usage,
+            report=self.report,
+            finish_reason=self.finish_reason,
+        )
 
     def body(self, body: Json) -> None:
         """收下非流式的回复体；没有事件，也就没有首 token 时间。"""
@@ -96,9 +147,9 @@ class Tally:
         usage = source.get("usage")
         if isinstance(usage, dict) and usage:
             self.usage = usage
-        timings = source.get("timings")
-        if isinstance(timings, dict):
-            self.extras = timings
+            self.report = source
+        elif not _REPORTS.isdisjoint(source):
+            self.report = source
         choices = source.get("choices")
         answer = reasoning = False
         if isinstance(choices, list):

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 _EDGES = np.concatenate([[0.0], np.geomspace(1e-6, 100.0, 321)])
 """延迟直方图的格边，秒：每格宽约 6 %。"""
+LONG_TURN_S = 0.030
+"""循环的一轮做了这么久就算卡住，秒：几百个事件也只要十几毫秒。"""
 _SPILL = 8192
 """攒这么多个样本就归入直方图：内存有界。"""
 
@@ -55,6 +57,11 @@ class Vitals:
     def late(self, seconds: float) -> None:
         """定时醒来晚了这么多；没有定时（无限期）时为负，不算。"""
         if seconds > 0.0:
+            self.lags.append(seconds)
+
+    def spent(self, seconds: float) -> None:
+        """一轮做了这么久：长得出奇的就是卡住了，其间谁来都得等，不论有没有来。"""
+        if seconds > LONG_TURN_S:
             self.lags.append(seconds)
 
     def spill(self, *, force: bool = False) -> None:

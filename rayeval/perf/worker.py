@@ -6,26 +6,31 @@ import platform
 import threading
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from rayeval.domain.load import Counters, Share, WorkerHealth
 from rayeval.domain.records import empty_requests
-from rayeval.errors import RayevalError, UsageError
+from rayeval.errors import InfrastructureError, RayevalError, UsageError
 from rayeval.perf.arrivals import deadlines
 from rayeval.perf.crew import Haul
+from rayeval.perf.deal import Deal
 from rayeval.perf.exchange import Exchange
 from rayeval.perf.failure import Ending
 from rayeval.perf.feeder import Feeder
 from rayeval.perf.interpret import interpret
-from rayeval.perf.pace import ClosedPace, OpenPace, Pace
+from rayeval.perf.open_pace import OpenPace
+from rayeval.perf.pace import ClosedPace, Pace
 from rayeval.perf.poller import Poller, new_poller
 from rayeval.perf.pool import Pool
 from rayeval.perf.rows import KERNEL, READ, Rows
 from rayeval.perf.stint import Stint
+from rayeval.perf.supply import Supply
 from rayeval.perf.target import Target, parse_target
 from rayeval.perf.vitals import Vitals, collector_held
 
-TIERED_FROM = 96
-"""许可多于此时，等首 token 的流先读；少时分级只多几次系统调用。"""
+TIERED_FROM = 512
+"""许可多于此时急的流先读；少时一个核读得过来，分级反而多几次系统调用，先发的又撞上服务的突发。"""
 
 
 class LoadWorker:
@@ -42,17 +47,19 @@ class LoadWorker:
         self._pool_key: object = None
         self._share: Share | None = None
         self._stint: Stint | None = None
+        self._supply: Supply | None = None
         self._vitals = Vitals()
         self._cancelled = threading.Event()
 
-    def prepare(self, share: Share) -> None:
+    def prepare(self, share: Share, deal: Deal | None = None) -> None:
         """造好请求字节，连好这一份峰值许可条连接；连不上不是错误，留给测量去记。
 
+        `deal` 是几个压测者合打一场时的发号者，没有则按份额预先分好的来。
         许可永远为零的份额会永远等下去，因此抛 UsageError。
         """
-        if share.schedule.peak == 0 and share.measured_indices():
+        if share.schedule.peak == 0:
             msg = (
-                f"worker {share.worker} of {share.schedule.workers} has no permit; use fewer "
+                f"worker {share.worker} of {share.schedule.workers} has no permit; use no more "
                 f"workers than the concurrency {share.schedule.whole.peak}"
             )
             raise UsageError(msg)
@@ -61,17 +68,32 @@ class LoadWorker:
         self._vitals = Vitals()
         pool, poller = self._open(share)
         pool.reset()
-        feeder = _feeder(share)
-        self._stint = Stint(share, feeder, _pace(share), pool, poller, self._vitals)
+        self._supply, self._stint = None, None
+        feeder, pace = _feeder(share, deal), _pace(share, dealt=deal is not None)
+        if deal is not None:
+            self._supply = Supply(deal, share, pace, feeder, poller)
+            self._supply.fill()
+        feeder.stock()
+        self._stint = Stint(
+            share,
+            feeder,
+            pace,
+            pool=pool,
+            poller=poller,
+            vitals=self._vitals,
+            supply=self._supply,
+        )
         _rehearse(share)
         pool.fill(share.schedule.peak)
 
     def run(self) -> None:
-        """跑完这一份才返回；prepare 之后调用一次。"""
-        stint = self._stint
+        """跑完这一份才返回；prepare 之后调用一次。发号者没了则做完手上的，抛 RayevalError。"""
+        stint, supply = self._stint, self._supply
         if stint is None:
             raise RayevalError("LoadWorker.run was called before prepare; call prepare first")
         with collector_held():
+            if supply is not None:
+                supply.start()
             self._vitals.start()
             if self._cancelled.is_set():
                 stint.cancel()
@@ -79,13 +101,21 @@ class LoadWorker:
                 stint.run()
             finally:
                 self._vitals.stop()
+                if supply is not None:
+                    supply.close()
+        if supply is not None and supply.trouble:
+            msg = f"the dealer of request numbers was lost ({supply.trouble}); start the run again"
+            raise InfrastructureError(msg)
 
     def collect(self) -> Haul:
-        """取走 run 的收获；没有跑过则表为空。"""
+        """取走 run 的收获；没有跑过则表为空。各时刻自测量的零点算起。"""
         share, stint = self._share, self._stint
         if share is None or stint is None:
             return Haul(0, empty_requests(), None, lost="nothing was prepared")
-        return Haul(share.worker, stint.rows.table(), self._health(share, stint))
+        rows = stint.rows.table()
+        if stint.pace.zero is not None:
+            rows = _moved(rows, stint.pace.zero - stint.began_s)
+        return Haul(share.worker, rows, self._health(share, stint))
 
     def counters(self) -> Counters:
         """此刻的计数；任一线程可读。"""
@@ -154,24 +184,35 @@ def _rehearse(share: Share) -> None:
     rows.table()
 
 
-def _feeder(share: Share) -> Feeder:
-    """这一份的请求：先预热，后测量；开始之前造好一批。"""
+def _moved(rows: pa.Table, later_s: float) -> pa.Table:
+    """各时刻改从晚 `later_s` 秒的一刻算起；墙钟的不动。"""
+    for name in _MOMENTS:
+        column = pc.subtract(rows[name], later_s)
+        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)
+    return rows
+
+
+def _feeder(share: Share, deal: Deal | None) -> Feeder:
+    """这一份的请求：先预热，后测量；闭环的测量有发号者时现取。"""
     feeder = Feeder(share)
-    warm = share.warmup_indices()
-    feeder.add("warmup", warm.start, warm.stop, warm.step)
-    for index in share.measured_indices():
-        feeder.add("measured", index, index + 1)
-    feeder.stock()
+    feeder.add("warmup", share.warmup_indices())
+    if deal is None or share.spec.open_loop is not None:
+        feeder.add("measured", share.measured_indices())
     return feeder
 
 
-def _pace(share: Share) -> Pace:
-    """这一份的节拍：闭环看许可，开环看计划时刻。"""
+def _pace(share: Share, *, dealt: bool) -> Pace:
+    """这一份的节拍：闭环看许可，开环看计划时刻。预热够不够相接看整体，各份一致。"""
     spec, schedule = share.spec, share.schedule
-    warmup = len(share.warmup_indices())
+    warmup, mine = len(share.warmup_indices()), share.measured_indices()
     if spec.open_loop is None:
-        return ClosedPace(schedule, warmup, len(share.measured_indices()))
+        measured = 0 if dealt else len(mine)
+        joined = 0 < schedule.whole.permits_at(0.0) <= spec.warmup
+        return ClosedPace(schedule, warmup, measured, joined=joined, dealt=dealt)
     due = deadlines(spec.open_loop, share.cell.num_requests, spec.seed + share.epoch)
-    mine = due[schedule.worker :: schedule.workers].tolist()
     shed = spec.open_loop.overflow == "shed"
-    return OpenPace(mine, schedule.peak, warmup, shed=shed)
+    return OpenPace(due[mine].tolist(), schedule.peak, warmup, shed=shed, dealt=dealt)
+
+
+_MOMENTS = ("start_s", "end_s", "scheduled_s")
+"""从零点算起的列。"""

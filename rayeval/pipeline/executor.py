@@ -85,6 +85,10 @@ class Executor(Protocol):
         """`workers` 个压测者；进入时已在启动，离开时全部收走。"""
         ...
 
+    def cores(self) -> int:
+        """压测者可用的核数，默认的压测者个数不多于它。"""
+        ...
+
     def host(self) -> str:
         """别的压测者找到此处所在节点的地址。"""
         ...

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import sys
 import threading
 import time
 import traceback
@@ -46,6 +48,10 @@ class InlineExecutor:
     def crew(self, workers: int) -> AbstractContextManager[LoadCrew]:
         """见端口。"""
         return inline_crew(workers)
+
+    def cores(self) -> int:
+        """见端口。"""
+        return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
     def host(self) -> str:
         """见端口。"""

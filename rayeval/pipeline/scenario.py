@@ -12,6 +12,7 @@ from rayeval.domain.report import StageResult, Status
 from rayeval.domain.run import ScenarioPlan
 from rayeval.errors import LaunchError, ServiceError
 from rayeval.perf.crew import LoadCrew
+from rayeval.perf.sizing import enough_workers
 from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.fingerprint import fingerprint
 from rayeval.pipeline.stage import STAGES, Bench, Outcomes
@@ -66,12 +67,10 @@ def run_scenario(task: ScenarioTask, executor: Executor) -> Iterator[Event]:
 
 
 def _crew(stack: ExitStack, plan: ScenarioPlan, executor: Executor) -> LoadCrew | None:
-    """计划了 perf 才要压测组；不多于最大的并发。"""
+    """计划了 perf 才要压测组。"""
     if plan.perf is None:
         return None
-    return stack.enter_context(
-        executor.crew(min(plan.perf.workers or 1, max(plan.perf.concurrency)))
-    )
+    return stack.enter_context(executor.crew(enough_workers(plan.perf, executor.cores())))
 
 
 def _bench(

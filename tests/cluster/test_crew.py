@@ -1,6 +1,7 @@
 """Ray 上的压测组与两个节点：散开、失联、起飞前的核对。"""
 
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -31,14 +32,19 @@ def two_nodes():
         cluster.shutdown()
 
 
-def shares(endpoint, workers, *, num_requests=20, output_length=20):
-    spec = PerfSpec(control_method="queue", warmup=2, timeout_s=30)
+def shares(endpoint, workers, *, num_requests=20, output_length=20, **changes):
+    spec = PerfSpec(**{"control_method": "queue", "warmup": 2, "timeout_s": 30, **changes})
     cell = Cell(32, output_length, concurrency=2 * workers, num_requests=num_requests)
     schedule = spec.schedule(cell.concurrency)
     return [
         Share(endpoint, cell, spec, Slice(schedule, n, workers), epoch=0, salt="crew")
         for n in range(workers)
     ]
+
+
+def measured_rows(hauls):
+    rows = [row for haul in hauls for row in haul.requests.to_pylist()]
+    return [row for row in rows if row["phase"] != "warmup"]
 
 
 def test_every_request_is_issued_exactly_once_over_the_workers(two_nodes, start_mock):
@@ -53,15 +59,7 @@ def test_every_request_is_issued_exactly_once_over_the_workers(two_nodes, start_
         hauls = crew.collect()
     assert [haul.worker for haul in hauls] == [0, 1]
     assert [haul.lost for haul in hauls] == ["", ""]
-    measured = [
-        index
-        for haul in hauls
-        for index, phase in zip(
-            haul.requests["index"].to_pylist(), haul.requests["phase"].to_pylist(), strict=True
-        )
-        if phase != "warmup"
-    ]
-    assert sorted(measured) == list(range(20))
+    assert sorted(row["index"] for row in measured_rows(hauls)) == list(range(20))
     assert mock.stats()["max_in_flight"] <= 4
 
 
@@ -74,26 +72,52 @@ def test_load_goes_to_the_node_where_the_service_is_not(two_nodes):
     assert all(strategy.node_id != here for strategy in _strategies(3))
 
 
-def test_lost_worker_is_said_and_the_other_counts_on(two_nodes, start_mock):
+def test_lost_worker_is_said_and_the_others_do_what_it_had_not_taken(two_nodes, start_mock):
     import ray
 
     from rayeval_actors.load import ray_crew
 
-    mock = start_mock("--itl-ms", "5")
-    with ray_crew(2) as crew:
-        crew.prepare(shares(mock.endpoint, 2, num_requests=40, output_length=50))
+    mock = start_mock("--itl-ms", "2")
+    with ray_crew(3) as crew:
+        crew.prepare(shares(mock.endpoint, 3, num_requests=300))
         crew.go()
-        threading.Timer(0.3, ray.kill, [crew._actors[1]]).start()
+        while not crew.wait(0.1) and crew.counters().done < 30:
+            pass
+        ray.kill(crew._hands[1].actor)
         while not crew.wait(0.2):
             crew.counters()
-        first, second = crew.collect()
-        assert first.lost == ""
-        assert first.requests.num_rows == 21
-        assert second.requests.num_rows == 0
-        assert second.lost
-        assert "Traceback" not in second.lost
-        survivors = crew.counters()
-    assert survivors.done >= 20
+        hauls = crew.collect()
+        assert crew.size == 2
+    assert [bool(haul.lost) for haul in hauls] == [False, True, False]
+    assert hauls[1].requests.num_rows == 0
+    assert "Traceback" not in hauls[1].lost
+    found = [row["index"] for row in measured_rows(hauls)]
+    assert len(found) == len(set(found))
+    lost = set(range(300)) - set(found)
+    assert len(lost) < 100
+    assert max(lost) < 150, "what it had not taken yet is done by the others"
+    assert {row["worker"] for row in measured_rows(hauls)} == {0, 2}
+
+
+def test_workers_on_ray_climb_together_from_a_common_zero(two_nodes, start_mock):
+    from rayeval_actors.load import ray_crew
+
+    mock = start_mock("--ttft-ms", "20", "--itl-ms", "1")
+    climb = {"growth_rate": 2, "growth_interval": 300, "init_concurrency": 1}
+    parts = shares(mock.endpoint, 3, num_requests=150, control_method="climb", climb=climb)
+    with ray_crew(3) as crew:
+        crew.prepare(parts)
+        crew.go()
+        while not crew.wait(0.2):
+            pass
+        rows = measured_rows(crew.collect())
+    assert sorted(row["index"] for row in rows) == list(range(150))
+    whole = parts[0].schedule.whole
+    for row in rows:
+        at = row["start_s"]
+        level = sum(other["start_s"] <= at < other["end_s"] for other in rows)
+        assert level <= whole.permits_at(at)
+    assert {row["worker"] for row in rows} == {0, 1, 2}
 
 
 def test_crew_whose_every_worker_is_dead_says_so_instead_of_measuring_nothing(
@@ -106,7 +130,7 @@ def test_crew_whose_every_worker_is_dead_says_so_instead_of_measuring_nothing(
 
     mock = start_mock()
     with ray_crew(1) as crew:
-        ray.kill(crew._actors[0])
+        ray.kill(crew._hands[0].actor)
         with pytest.raises(InfrastructureError, match="not one load worker could be started"):
             crew.prepare(shares(mock.endpoint, 1))
 
@@ -172,3 +196,33 @@ def test_death_of_the_raylet_is_a_lost_node(two_nodes):
         threading.Event().wait(0.05)
     assert not Path(f"/proc/{worker}").exists()
     assert ray.is_initialized()
+
+
+def test_interrupt_on_ray_keeps_the_rows_of_the_cell_in_flight(
+    rayeval_run, config, make_scenario, service_processes
+):
+    load = {
+        "concurrency": [1, 2],
+        "input_length": [32],
+        "output_length": [100],
+        "num_requests": [1, 2000],
+        "control_method": "queue",
+        "workers": 2,
+    }
+    folder = config(make_scenario("one"), perf=load)
+    process = rayeval_run.start(folder, "--address", "local", "--stage", "perf")
+    rayeval_run.await_event(process, '"event": "CellFinished"')
+    time.sleep(1.0)  # 进到第二个 cell 里
+    process.send_signal(signal.SIGINT)
+    done = rayeval_run.finish(process, 60)
+    assert done.code == 130, done.out + done.err
+    assert done.stages("one")["perf"] == "CANCELLED"
+    [_, cell] = done.scenario("one")["cells"]
+    assert "the cell was interrupted" in cell["certificate"]["reasons"]
+    assert cell["summary"]["succeeded"] > 0
+    assert len(list(done.artifacts.glob("perf/one/*/requests_*.csv"))) == 2
+    assert "Traceback" not in done.err
+    deadline = time.monotonic() + 20
+    while service_processes(done.report["run_id"]) and time.monotonic() < deadline:
+        threading.Event().wait(0.05)
+    assert not service_processes(done.report["run_id"])

@@ -1,7 +1,8 @@
 """照本宣科的裸套接字服务：一条连接一个线程，请求来了就逐步演；与拼剧本的积木。
 
 剧本是若干步的列表：数是等几秒，字节是原样写出，Event 是等别的线程放行，可调用的就调用，
-字是动作：close（FIN）、reset（RST）、hang（不动，直到对端走开）、quit（连监听也关掉）。
+字是动作：close（FIN）、reset（RST）、half（FIN，但还开着读）、bye（TLS 的告别，TCP 不关）、
+hang（不动，直到对端走开）、quit（连监听也关掉）；只有 cork（其后的字节攒成一段发）不是结局。
 """
 
 from __future__ import annotations
@@ -71,10 +72,17 @@ class Scripted:
     """
 
     def __init__(
-        self, playbook: Playbook, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+        self,
+        playbook: Playbook,
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+        *,
+        reads_bodies: bool = True,
     ) -> None:
+        """`reads_bodies=False` 时只读头就开演：像不等请求说完就拒绝的服务。"""
         self._playbook = playbook
         self._tls = tls
+        self._reads_bodies = reads_bodies
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._orders: dict[str, int] = {}
@@ -152,7 +160,7 @@ class Scripted:
                 self._socks[connection] = sock
                 sock.do_handshake()
             held, turn = b"", 0
-            while (found := _read(sock, held)) is not None:
+            while (found := _read(sock, held, whole=self._reads_bodies)) is not None:
                 head, body, held = found
                 if not self._play(sock, self._note(head, body, turn, connection)):
                     return
@@ -208,6 +216,8 @@ class Scripted:
             assert step.wait(PATIENCE_S), "the gate of a script was never opened"
         elif callable(step):
             step()
+        elif step == "cork":
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         else:
             self._act(sock, ask, step)
             return False
@@ -221,14 +231,20 @@ class Scripted:
             ask.gone = perf_counter()
         elif action == "reset":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif action == "half":
+            sock.shutdown(socket.SHUT_WR)
+            self._act(sock, ask, "hang")
+        elif action == "bye":
+            assert isinstance(sock, ssl.SSLSocket)
+            sock.unwrap().close()  # 等对端也告别
         elif action == "quit":
             self.quit()
         else:
             assert action == "close", action
 
 
-def _read(sock: socket.socket, held: bytes) -> tuple[bytes, bytes, bytes] | None:
-    """读一个请求：（头，体，多出来的）；对端走了为 None。"""
+def _read(sock: socket.socket, held: bytes, *, whole: bool) -> tuple[bytes, bytes, bytes] | None:
+    """读一个请求：（头，体，多出来的）；对端走了为 None。`whole=False` 时不读体。"""
     while b"\r\n\r\n" not in held:
         data = sock.recv(65536)
         if not data:
@@ -238,6 +254,8 @@ def _read(sock: socket.socket, held: bytes) -> tuple[bytes, bytes, bytes] | None
             sock.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
             return None
     head, _, rest = held.partition(b"\r\n\r\n")
+    if not whole:
+        return head, b"", b""
     length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
     while len(rest) < length:
         data = sock.recv(65536)

@@ -140,7 +140,7 @@ def test_what_cannot_be_measured_is_one_line_and_a_code(perf, start_mock, flags,
 
 def test_key_and_headers_are_sent_and_stand_nowhere(perf, start_mock):
     mock = start_mock("--api-key", "sesame-open")
-    words = ("-n", "2", "--header", "X-Secret: balsam-shut", *SMALL)
+    words = ("-n", "2", "--header", "X-Tenant: balsam-shut", "--header=X-Too: balsam-shut", *SMALL)
     by_flag = perf(mock.base_url, "--api-key", "sesame-open", *words)
     by_env = perf(mock.base_url, *words, RAYEVAL_API_KEY="sesame-open")
     assert (by_flag.code, by_env.code) == (0, 0), by_flag.err + by_env.err

@@ -346,6 +346,13 @@ def test_the_client_adds_nothing_when_events_come_in_a_rush(measure):
     assert sum(row["itl_s"]) < 0.03
 
 
+def test_tokens_that_came_with_the_first_are_counted(measure):
+    found = measure(stream(0.02, b"".join([text()] * 5), 0.03, text(), STOP, DONE), number=1)
+    assert (found.row["token_events"], found.row["first_read_events"]) == (6, 5)
+    found = measure(stream(text(), 0.03, text(), 0.03, text(), STOP, DONE), number=1)
+    assert (found.row["token_events"], found.row["first_read_events"]) == (3, 1)
+
+
 def test_completions_stream_their_text(measure):
     def said(value: str, reason: str | None = None) -> bytes:
         return event({"choices": [{"index": 0, "text": value, "finish_reason": reason}]})

@@ -39,7 +39,7 @@ def run(spec, endpoint, crew, **more):
 
 def test_a_profile_is_measured_cell_by_cell(start_mock):
     mock = start_mock("--ttft-ms", "10", "--itl-ms", "2")
-    profile = spec(concurrency=(1, 4), warmup=1, epochs=2)
+    profile = spec(concurrency=(1, 4), warmup=1, epochs=2, workers=2)
     with inline_crew(2) as crew:
         events, cells = run(profile, mock.endpoint, crew)
     assert [cell.report.summary.id for cell in cells] == ["in128_out8_c1", "in128_out8_c4"]
@@ -154,14 +154,22 @@ def test_leaving_early_stops_the_crew(start_mock):
         assert crew.counters().done < 4000
 
 
-def test_a_lost_worker_is_said_and_the_others_count_on(start_mock, monkeypatch):
+def test_a_lost_worker_is_said_and_the_others_do_what_it_had_not_taken(start_mock):
     mock = start_mock("--ttft-ms", "5", "--itl-ms", "1")
     with inline_crew(2) as crew:
-        monkeypatch.setattr(crew._workers[1], "run", lambda: 1 / 0)
-        [cell] = run(spec(), mock.endpoint, crew)[1]
-    assert cell.report.summary.succeeded == 8
-    assert not cell.report.certificate.ok
-    assert "worker 1 was lost" in cell.report.certificate.reasons[0]
+        events = drive(
+            spec(workers=2, num_requests=(400,)), mock.endpoint, crew, provider=PROVIDER, run_id="r"
+        )
+        for event in events:
+            if isinstance(event, Progress) and event.done > 20:
+                crew._hands[1]._process.kill()
+                break
+        [cell] = [event for event in events if isinstance(event, CellFinished)]
+        assert crew.size == 1
+    assert 300 < cell.report.summary.succeeded < 400
+    assert {row["worker"] for row in cell.requests.to_pylist()} == {0}
+    [reason] = [r for r in cell.report.certificate.reasons if "worker 1" in r]
+    assert reason == "worker 1 was lost and its rows with it: its process was killed by SIGKILL"
 
 
 def test_nobody_home_is_measured_as_such():

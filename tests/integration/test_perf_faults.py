@@ -380,7 +380,9 @@ PASSING: dict[str, tuple[list[Step], int | None, int]] = {
         2,
     ),
     "a delta that changes its shape in mid-stream": (
-        stream(A, A, odd(delta={"content": "c", "role": None}), A, delta(content=""), A, STOP, DONE),
+        stream(
+            A, A, odd(delta={"content": "c", "role": None}), A, delta(content=""), A, STOP, DONE
+        ),
         5,
         5,
     ),
@@ -467,7 +469,8 @@ def test_a_service_that_dies_in_mid_run_fails_the_rest_at_once(measure):
     found = measure(
         lambda ask: [CHUNKED, "quit"] if ask.number == 6 else healthy(), permits=2, number=20
     )
-    assert found.classes.count(None) in (5, 6)
+    # 邻居在断开之前还可能答完一两个
+    assert 5 <= found.classes.count(None) <= 9
     assert set(found.classes) <= {None, "connect", "reset", "incomplete"}
     assert len(found.rows) == 20
     assert found.wall_s < 2

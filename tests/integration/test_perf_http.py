@@ -10,6 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from rayeval.domain.service import Endpoint
+from rayeval.errors import UsageError
+from tests.integration.conftest import reap, run_guarded, share_of
 from tests.integration.scripted import (
     CHUNKED,
     DONE,
@@ -305,6 +307,39 @@ def test_an_answer_that_began_is_never_asked_again(measure, end, bytes_first):
     assert len(found.server.asks) == 3
 
 
+@pytest.mark.parametrize("end", ["reset", "half"])
+def test_a_whole_answer_counts_whatever_the_connection_does_next(measure, end):
+    # 不隔一会：RST 或 FIN 与回复前后脚到
+    found = measure([*healthy(), end], number=6, permits=2)
+    assert found.classes == [None] * 6
+    assert {row["token_events"] for row in found.rows} == {3}
+
+
+@pytest.mark.parametrize(
+    "steps", [["half"], [CHUNKED[:30], "half"], stream(delta(content="a"), "half")]
+)
+def test_half_a_close_in_an_answer_is_its_end(measure, steps):
+    found = measure(lambda ask: steps if ask.order == 1 else healthy(), number=3, timeout_s=2)
+    assert found.classes[0] is found.classes[2] is None
+    assert found.classes[1] in ("reset", "incomplete")
+    assert found.wall_s < 1
+
+
+def test_a_refusal_in_the_middle_of_a_long_request_is_the_services_word(measure, scripted):
+    refusal = sized(b"too long", "413 Too Large", b"Connection: close\r\n")
+    server = scripted(lambda ask: [refusal, "hang"], reads_bodies=False)
+    found = measure(server, number=2, input_length=(20_000,))
+    assert found.classes == ["http_4xx"] * 2
+    assert {row["error_message"] for row in found.rows} == {"too long"}
+
+
+def test_a_long_request_to_a_slow_reader_arrives_whole(measure):
+    found = measure(healthy(), number=3, permits=3, input_length=(60_000,))
+    assert found.classes == [None] * 3
+    for ask in found.server.asks:
+        assert len(ask.json["messages"][0]["content"]) > 60_000
+
+
 def test_silence_is_retried_once_and_no_more(measure):
     found = measure(lambda ask: ["close"] if ask.order else healthy(), number=3)
     assert found.classes == [None, "reset", "reset"]
@@ -352,6 +387,24 @@ def test_ipv6(measure, scripted):
     found = measure(server, number=2)
     assert found.classes == [None, None]
     assert found.server.asks[0].header("host") == [f"[::1]:{server.port}"]
+
+
+def test_a_name_with_two_addresses_is_tried_at_both(measure, scripted):
+    server = scripted(lambda ask: healthy())
+    url = server.base_url.replace("127.0.0.1", "localhost")  # ::1 那边没有人听
+    assert measure(server, base_url=url, number=2).classes == [None, None]
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".test"])
+def test_a_host_that_cannot_be_a_name_is_no_crash(loader, host):
+    share, worker = share_of(f"http://{host}:80/v1", number=2), loader()
+    try:
+        worker.prepare(share)
+    except UsageError as error:
+        assert host[:20] in str(error)  # noqa: PT017 两种说法都成立
+        return
+    found = reap(worker, share, None, run_guarded(worker))
+    assert found.classes == ["connect"] * 2
 
 
 def test_completions_go_to_their_own_path(measure):

@@ -170,6 +170,19 @@ def test_a_connect_has_a_limit(loader):
         assert row["http_status"] is None
 
 
+def test_a_request_that_times_out_while_connecting_counts_once(loader):
+    # 总时限先到，拨号的时限后到：不许记两次账
+    with deaf() as url:
+        share = share_of(url, permits=2, number=6, timeout_s=0.2, connect_timeout_s=0.3)
+        worker = loader()
+        worker.prepare(share)
+        found = reap(worker, share, None, run_guarded(worker))
+        worker.close()
+    assert sorted(row["index"] for row in found.rows) == list(range(6))
+    assert set(found.classes) == {"timeout"}
+    assert all("0.2 s" in row["error_message"] for row in found.rows)
+
+
 # ---- 许可 ----
 
 
@@ -214,6 +227,30 @@ def run_together(crew) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_a_crowd_of_streams_some_of_which_break(measure):
+    # 许可过百：等首 token 的流另有一级
+    faults = {
+        1: ["reset"],
+        2: stream(A, 0.01, "reset"),
+        3: ["close"],
+        4: [0.05, *stream(A, "hang")],
+        5: ["hang"],
+        6: stream(A, "close"),
+    }
+    kinds = {1: "reset", 2: "reset", 3: "reset", 4: "timeout", 5: "timeout", 6: "incomplete"}
+
+    def playbook(ask) -> list[Step]:
+        return faults.get(ask.order % 10) or [0.01, *stream(A, 0.01, A, *TAIL)]
+
+    found = measure(playbook, permits=120, number=360, timeout_s=1)
+    expected = [kinds.get(n % 10) for n in range(360)]
+    assert found.classes == expected
+    assert sorted(row["index"] for row in found.rows) == list(range(360))
+    assert found.server.peak <= 120
+    assert {row["token_events"] for row in found.rows if row["error_class"] is None} == {2}
+    assert all(row["ttft_s"] >= 0.009 for row in found.rows if row["error_class"] is None)
 
 
 def test_a_straggler_is_no_barrier(measure):

@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -21,6 +22,7 @@ from tests.integration.scripted import (
     chunk,
     delta,
     healthy,
+    sized,
     stream,
     usage,
 )
@@ -200,6 +202,8 @@ FAULTS = {
     "closed in mid-chunk": ([CHUNKED + chunk(A)[:-9], "close"], {"incomplete", "reset"}),
     "closed before the head": (["close"], {"reset"}),
     "garbage": ([b"garbage\r\n\r\n", "hang"], {"bad_http"}),
+    "until the goodbye": ([OK + b"\r\n" + A + STOP + DONE, 0.02, "bye"], {None}),
+    "goodbye after a token": (stream(A, 0.02, "bye"), {"incomplete", "reset"}),
     "until the close": ([OK + b"\r\n" + A + STOP + DONE, "close"], {None}),
 }
 
@@ -216,6 +220,24 @@ def test_faults_have_their_class_and_the_cell_ends(measure, trusting, name):
     )
     assert {row["error_class"] for row in found.rows[::3]} <= expected
     assert {row["error_class"] for n, row in enumerate(found.rows) if n % 3} == {None}
+
+
+def test_a_goodbye_in_the_same_segment_as_the_last_bytes_is_noticed(measure, trusting):
+    # 告别与正文同到，TCP 却不关：不许等到时限
+    steps = ["cork", OK + b"\r\n" + A + STOP + DONE, "bye"]
+    found = measure(steps, tls=trusting.good.context, number=1, timeout_s=2)
+    assert found.classes == [None]
+    assert found.wall_s < 1.5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernel stamps are a matter of Linux")
+@pytest.mark.parametrize("secure", [True, False])
+def test_a_fresh_connection_has_the_kernels_clock_too(measure, trusting, secure):
+    last = [sized(A + STOP + DONE, head=b"Connection: close\r\n"), "hang"]
+    context = trusting.good.context if secure else None
+    found = measure(last, tls=context, number=6, permits=2)
+    assert found.classes == [None] * 6
+    assert [row["clock"] for row in found.rows] == ["kernel"] * 6
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])

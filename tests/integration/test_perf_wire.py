@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gzip
+import itertools
 import json
 import shutil
 import socket
@@ -24,6 +25,7 @@ from rayeval.domain.perf import ClimbSpec, PerfSpec
 from rayeval.domain.schedule import Slice
 from rayeval.domain.service import Endpoint
 from rayeval.perf.certificate import certify
+from rayeval.perf.reading import Reading
 from rayeval.perf.worker import LoadWorker
 
 BODY = (
@@ -452,13 +454,22 @@ def test_tls_is_verified(worker, certificate_files, monkeypatch):
     assert haul.health.connections_opened == 2
 
 
-def test_a_stall_of_fifty_milliseconds_fails_the_certificate(worker):
+def test_a_stall_of_fifty_milliseconds_fails_the_certificate(worker, monkeypatch):
+    reads = itertools.count()
+    feed = Reading.feed
+
+    def stalled(reading, stamp_s, data):
+        if next(reads) == 10:
+            time.sleep(0.05)
+        feed(reading, stamp_s, data)
+
     async def script(ask: Ask) -> None:
-        if ask.number == 5:
-            worker._loop.call_soon_threadsafe(time.sleep, 0.05)
         await asyncio.sleep(0.03)
         ask.writer.write(GOOD)
 
+    _, haul, _ = ask(worker, script, permits=2, number=20)
+    assert certify([haul]).ok
+    monkeypatch.setattr(Reading, "feed", stalled)
     _, haul, _ = ask(worker, script, permits=2, number=20)
     found = certify([haul])
     assert not found.ok

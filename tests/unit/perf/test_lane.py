@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rayeval.perf.failure import Ending
-from rayeval.perf.interpret import MAX_MISSES, Reading
 from rayeval.perf.lane import Lane, learn
+from rayeval.perf.reading import MAX_MISSES, Reading
 
 ID = "chatcmpl-0123456789"
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"

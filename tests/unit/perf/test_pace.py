@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rayeval.domain.schedule import Climb, Constant, Slice
+from rayeval.perf.open_pace import OpenPace
 from rayeval.perf.pace import ClosedPace
 
 
@@ -127,3 +128,71 @@ def test_no_worker_exceeds_its_permits_and_none_stalls(permits, workers, rate, w
             limit = mine.peak if phase != "warmup" else max(1, mine.permits_at(0.0))
             assert in_flight <= limit
         assert zero >= 0
+
+
+# ---- 几个压测者合打一场：零点由外面给，号码现取 ----
+
+
+def test_dealt_pace_waits_for_the_common_zero_and_climbs_from_it():
+    climb = Climb(max_permits=2, init=1, rate=1, interval_s=1.0)
+    pace = ClosedPace(alone(climb), 0, 0, dealt=True)
+    pace.stock(4)
+    assert pace.ready
+    assert pace.next_phase(3.0) is None
+    pace.begin(10.0)
+    assert pace.next_phase(10.5) == "ramp"
+    pace.issue("ramp", 10.5)
+    assert pace.next_phase(10.9) is None
+    assert pace.next_change(10.9) == pytest.approx(0.1)
+    assert pace.next_phase(11.0) == "plateau"
+    assert pace.asked == pytest.approx(1.0)
+    assert pace.delivered == pytest.approx(0.5)
+
+
+def test_until_the_common_zero_permits_are_kept_busy_only_where_the_warmup_filled_them():
+    joined = ClosedPace(alone(Constant(2)), 2, 0, dealt=True)
+    fewer = ClosedPace(alone(Constant(2)), 1, 0, dealt=True)
+    for pace in (joined, fewer):
+        assert pace.padding == 0
+        while (phase := pace.next_phase(0.0)) is not None:
+            pace.issue(phase, 0.0)
+    assert (joined.ready, fewer.ready) == (True, False)
+    for pace in (joined, fewer):
+        pace.end(1.0)
+    assert (joined.padding, fewer.padding, fewer.ready) == (1, 0, True)
+    joined.pad(1)
+    assert joined.next_phase(1.0) == "warmup"
+    joined.issue("warmup", 1.0)
+    assert joined.padding == 0
+    joined.begin(2.0)
+    joined.end(2.5)
+    assert joined.padding == 0
+
+
+def test_out_of_stock_is_not_the_end_until_it_is_said():
+    pace = ClosedPace(alone(Constant(2)), 0, 0, dealt=True)
+    pace.begin(0.0)
+    assert not pace.exhausted
+    assert (pace.free(0.0), pace.stocked, pace.next_phase(0.0)) == (2, 0, None)
+    pace.stock(1)
+    assert pace.next_phase(1.0) == "plateau"
+    pace.issue("plateau", 1.0)
+    assert not pace.exhausted
+    pace.stock(0)
+    assert pace.exhausted
+    pace.end(5.0)
+    assert (pace.asked, pace.delivered) == (pytest.approx(2.0), 0.0), "waiting for a number counts"
+
+
+def test_dealt_open_pace_counts_its_deadlines_from_the_common_zero():
+    pace = OpenPace([0.0, 1.0], 4, 1, dealt=True)
+    assert pace.next_phase(0.0) == "warmup"
+    pace.issue("warmup", 0.0)
+    assert not pace.ready
+    pace.end(0.5)
+    assert pace.ready
+    assert pace.next_phase(1.0) is None
+    pace.begin(3.0)
+    assert pace.next_phase(3.0) == "plateau"
+    assert pace.issue("plateau", 3.0) == 3.0
+    assert pace.next_change(3.0) == pytest.approx(1.0)
