@@ -213,4 +213,4 @@ def _await(futures: Collection[Future[Any]], limit_s: float) -> int:
 def _forget(deal: Dealer | None, position: int, _run: Future[None] | None = None) -> None:
     """这一个不会再去报到了，别的不必等它。"""
     if deal is not None:
-        pass
+        deal.forget(position)

@@ -16,8 +16,8 @@ _UNREAD = Reading(0.0)
 class Exchange:
     """一次请求。时刻都是 perf_counter 秒；没有上路的请求 t0 是开始连接的时刻。
 
-    `last_s` 是最后一次读的戳，还没读过则为 t0；`scheduled_s` 是开环的计划时刻，闭环为 None；`kernel` 为真表示每次读都有内核的戳；
-    `hasty` 为真表示它的套接字还在等首 token 的那一级里。
+    `last_s` 是最后一次读的戳，还没读过则为 t0；`scheduled_s` 是开环的计划时刻，闭环为 None；
+    `kernel` 为真表示每次读都有内核的戳；`hasty` 为真表示它的套接字在急的那一级里。
     """
 
     payload: bytes

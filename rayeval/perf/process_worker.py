@@ -88,6 +88,7 @@ def serve(pipe: Connection) -> None:
         if isinstance(word, Told):
             deal.told.put(word)
         elif word.method == "leave":
+            deal.told.put(Told(None, InfrastructureError("the crew was closed")))
             hand.close()
             return
         elif word.method == "cancel":

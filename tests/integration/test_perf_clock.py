@@ -94,7 +94,7 @@ def test_a_wall_clock_that_is_set_in_mid_answer_spoils_no_time(measure, monkeypa
 
 
 def test_the_other_systems_loop_measures_the_same(measure, monkeypatch):
-    monkeypatch.setattr(worker, "new_poller", lambda *, tiered: SelectorPoller())
+    monkeypatch.setattr(worker, "new_poller", lambda **options: SelectorPoller())
     monkeypatch.setattr(dial, "ask_kernel", lambda sock: False)
     found = measure(lambda ask: SLOW, permits=4, number=12)
     assert found.classes == [None] * 12

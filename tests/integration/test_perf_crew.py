@@ -120,12 +120,12 @@ def test_all_workers_count_from_the_same_instant_however_long_one_of_them_warms_
 
 def test_warmup_hands_over_without_a_dip_and_is_not_counted(crew, start_mock):
     mock = start_mock("--ttft-ms", "20", "--itl-ms", "2")
-    warm, rows, _ = play(crew, mock.endpoint, warmup=16)
+    warm, rows, _ = play(crew, mock.endpoint, warmup=9)  # 几个压测者时只有第一个要做两轮
     assert sorted(row["index"] for row in rows) == list(range(80))
-    assert {row["index"] for row in warm} >= set(range(16))
+    assert {row["index"] for row in warm} >= set(range(9))
     assert len({row["request_id"] for row in warm + rows}) == len(warm) + len(rows)
     assert max(row["start_s"] for row in warm) <= min(row["start_s"] for row in rows) + 0.002
-    border = np.linspace(-0.02, 0.05, 100)
+    border = np.linspace(-0.015, 0.015, 100)
     assert np.mean([level(warm + rows, at) for at in border]) > 0.85 * 8
     assert mock.stats()["max_in_flight"] <= 8
 
