@@ -252,3 +252,30 @@ def test_a_worker_without_a_permit_yet_ends_when_the_others_have_done_everything
     field = play(Climb(4, 1, 1, 1000.0), 4, 20, durations=[0.01])
     assert field.now < 1.0
     assert len(field.issued) == 20
+
+
+class LostDealer:
+    """没了的发号者。"""
+
+    def take(self, want):
+        raise ConnectionError("gone")
+
+    def zero(self, worker):
+        return Zero(host_mark(), 0.0, 0.0)
+
+
+def test_a_lost_dealer_stops_the_pace_and_says_so(make_share):
+    share = make_share(num_requests=(40,))
+    pace = ClosedPace(share.schedule, 0, 0, dealt=True)
+    supply = Supply(LostDealer(), share, pace, Feeder(share), Bell())
+    supply.tend(1.0)
+    assert supply.speak(0), "asks for the zero"
+    supply.tend(1.0)
+    supply.tend(1.0)
+    assert pace.zero == 0.0
+    assert supply.speak(0), "asks for numbers"
+    supply.tend(1.0)
+    assert pace.exhausted
+    assert supply.trouble == "ConnectionError: gone"
+    supply.close()
+    assert not supply.speak(0)
