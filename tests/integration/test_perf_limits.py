@@ -280,8 +280,8 @@ def test_the_next_request_goes_out_at_once(measure):
 
 
 CLIMBS = {
-    "linear": ClimbSpec(mode="linear", growth_rate=2, growth_interval=150, init_concurrency=1),
-    "static": ClimbSpec(mode="static", growth_interval=200, init_concurrency=2),
+    "linear": ClimbSpec(mode="linear", growth_rate=2, growth_interval=300, init_concurrency=1),
+    "static": ClimbSpec(mode="static", growth_interval=400, init_concurrency=2),
 }
 
 
@@ -289,7 +289,7 @@ CLIMBS = {
 @pytest.mark.parametrize("mode", CLIMBS)
 def test_in_flight_climbs_with_the_permits_and_is_never_above(scripted, loader, mode, workers):
     server = scripted(lambda ask: [0.02, *healthy()])
-    changes = {"permits": 6, "number": 120, "control_method": "climb", "climb": CLIMBS[mode]}
+    changes = {"permits": 6, "number": 220, "control_method": "climb", "climb": CLIMBS[mode]}
     crew = [loader() for _ in range(workers)]
     shares = [share_of(server.base_url, n, workers, **changes) for n in range(workers)]
     for worker, share in zip(crew, shares, strict=True):
@@ -307,7 +307,7 @@ def test_in_flight_climbs_with_the_permits_and_is_never_above(scripted, loader, 
         levels = [level for at, level in server.levels if lower <= at < upper]
         assert max(levels) == whole.permits_at(whole.interval_s * (step + 0.5))
     rows = [row for worker in crew for row in worker.collect().requests.to_pylist()]
-    assert sorted(row["index"] for row in rows) == list(range(120))
+    assert sorted(row["index"] for row in rows) == list(range(220))
     ramp = [row["start_s"] for row in rows if row["phase"] == "ramp"]
     plateau = [row["start_s"] for row in rows if row["phase"] == "plateau"]
     assert ramp
