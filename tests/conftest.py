@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 
 from rayeval.domain.service import Endpoint
@@ -25,6 +26,10 @@ pytest_plugins = ["tests.rig"]
 # 一切只在回环上：Ray 导入之前就要说好，它才以 127.0.0.1 为本机
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+# 别人占着机器不是我们的错：慢不算失败，错才算
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 READY = "listening on "
 START_LIMIT_S = 60.0
