@@ -301,9 +301,7 @@ def test_in_flight_climbs_with_the_permits_and_is_never_above(scripted, loader, 
         assert level <= whole.permits_at(at - begin + 0.02), (at - begin, level)
     # 每一级台阶都真的踩到
     for step in range(3):
-        lower, upper = begin + whole.interval_s * (step + 0.2), begin + whole.interval_s * (
-            step + 1
-        )
+        lower, upper = (begin + whole.interval_s * (step + part) for part in (0.2, 0.9))
         levels = [level for at, level in server.levels if lower <= at < upper]
         assert max(levels) == whole.permits_at(whole.interval_s * (step + 0.5))
     rows = [row for worker in crew for row in worker.collect().requests.to_pylist()]
