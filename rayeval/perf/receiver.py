@@ -19,6 +19,9 @@ _READ_SIZE = 65536
 _CLOCKS_DIFFER_S = 1e-4
 """对钟的误差，秒：戳比读到的时刻晚这么一点，就是同时。"""
 
+_TICKETS_S = 1.0
+"""TLS 的会话票据在请求上路之前就到了，随后才被读到：它的戳可以早这么多秒。"""
+
 Arrived = Callable[[Connection, Exchange, float], None]
 """（连接，请求，最后一次读的戳）：回答完整了，或已不可救药。"""
 Lost = Callable[[Connection, Exchange | None, Ending, str], None]
@@ -68,6 +71,8 @@ class Receiver:
         now = perf_counter()
         stamp = self._wall.stamp(notes[0][2]) if notes else 0.0
         floor = now if exchange is None else exchange.last_s
+        if connection.tls is not None:
+            floor -= _TICKETS_S
         if self._suspect or not floor <= stamp <= now:
             stamp = self._doubtful(exchange, notes[0][2] if notes else b"", now)
         if exchange is not None:
