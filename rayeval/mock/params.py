@@ -115,6 +115,7 @@ class Intake:
                 f"The model `{name}` does not exist.",
                 param="model",
                 status=HTTPStatus.NOT_FOUND,
+                why="model",
             )
         return name
 
@@ -157,6 +158,7 @@ class Intake:
             f"{prompt + completion} tokens ({prompt} in the {what}, {completion} in the "
             f"completion). Please reduce the length of the {what} or completion.",
             param="max_tokens" if prompt < limit else what,
+            why="context",
         )
 
 

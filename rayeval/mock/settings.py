@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rayeval.mock.fault import Dose
 
 JITTERS: tuple[str, ...] = ("none", "uniform", "exp", "lognormal")
 
@@ -62,6 +66,7 @@ class Settings:
     answer_key: str | None = None
     accuracy: float = 1.0
     log: str | None = None
+    faults: tuple[Dose, ...] = ()
 
     @property
     def paced(self) -> bool:
