@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rayeval.mock.fault import Dose, parse_dose
 from rayeval.mock.settings import Jitter, Settings, parse_jitter
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     flag(
         "--fault",
         action="append",
-        type=_dose,
+        type=_fault,
         metavar="NAME[:every=N,after=N,burst=N]",
         help="break the interface in one named way, repeatable; see --list-faults",
     )
@@ -61,14 +60,15 @@ def parser() -> argparse.ArgumentParser:
     return make
 
 
-def _dose(text: str) -> Dose:
-    """`--fault` 的值；写错时由 argparse 说给人听。"""
-    from rayeval.mock.faults import find
+def _fault(text: str) -> str:
+    """`--fault` 的值，原样；写错时由 argparse 说给人听。"""
+    from rayeval.mock.faults import dose
 
     try:
-        return parse_dose(text, find)
+        dose(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -31,7 +31,7 @@ class Written:
 class Fault:
     """一种毛病；各步都是可有可无的函数，多数故障只用一个。
 
-    ask：请求体 → 请求体，在校验之前（参数被无视）；可抛 Refused（不该拒的拒了）。
+    ask：请求体 → 请求体，在校验之后（参数被无视）；可抛 Refused（不该拒的拒了）。
     forgive：拒绝与请求体 → 改过的请求体，None 为照旧拒绝（该拒的没拒）。
     plan：就地改计划（说什么、何时说）。
     rewrite：按调用造一个改写者，改写每一份 JSON（外壳、用量、编号）。
@@ -66,17 +66,3 @@ class Dose:
         """第 `number` 个（从 1 起）生成请求上发不发作。"""
         place = number - self.after - 1
         return place >= 0 and place % self.every >= self.every - self.burst
-
-
-def parse_dose(text: str, find: Callable[[str], Fault]) -> Dose:
-    """`NAME`、`NAME:every=2`、`NAME:after=10,every=5,burst=2` → Dose；写错抛 ValueError。"""
-    name, _, rest = text.partition(":")
-    values = {"every": 1, "after": 0, "burst": 1}
-    for part in filter(None, rest.split(",")):
-        key, _, value = part.partition("=")
-        if key not in values or not value.isascii() or not value.isdigit():
-            raise ValueError(f"{text!r}: write NAME, or NAME:every=N,after=N,burst=N")
-        values[key] = int(value)
-    if not 1 <= values["burst"] <= values["every"]:
-        raise ValueError(f"{text!r}: burst must be between 1 and every={values['every']}")
-    return Dose(find(name), **values)

@@ -69,6 +69,15 @@ def history_forgotten(body: Json) -> Json:
     return body | {"messages": asked[-1:]} if asked else body
 
 
+def results_forgotten(body: Json) -> Json:
+    """工具的结果与对它的请求都没看见，只好再请求一次。"""
+    messages = _messages(body)
+    if not any(message.get("role") == "tool" for message in messages):
+        return body
+    kept = [m for m in messages if m.get("role") != "tool" and not m.get("tool_calls")]
+    return body | {"messages": kept}
+
+
 def first_prompt_only(body: Json) -> Json:
     """提示是列表时只答第一个。"""
     prompt = body.get("prompt")
@@ -93,9 +102,7 @@ def nulls_refused(body: Json) -> Json:
 
 
 def lists_refused(body: Json) -> Json:
-    """stop 写成列表、content 写成部件、logit_bias 这些少用的形状被拒。"""
-    if "logit_bias" in body:
-        raise Refused("this request cannot be processed")
+    """stop 与 content 只肯收字符串，不肯收列表。"""
     if isinstance(body.get("stop"), list):
         raise Refused("stop must be a string", param="stop")
     if any(isinstance(message.get("content"), list) for message in _messages(body)):

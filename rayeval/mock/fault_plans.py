@@ -114,12 +114,11 @@ def answer_missing(choice: Choice) -> None:
 @each_choice
 def unfinished_reasoning_in_content(choice: Choice) -> None:
     """推理没想完就被长度截断时，已想的跑到正文里。"""
-    if choice.finish == "length" and all(p.channel == REASONING for p in choice.segments):
-        for segment in choice.segments[:-1] or choice.segments:
-            half = len(segment.pieces) // 2
-            rest = Segment(CONTENT, segment.pieces[half:])
-            segment.pieces = segment.pieces[:half]
-            choice.segments.append(rest)
+    last = choice.segments[-1] if choice.segments else None
+    if choice.finish == "length" and last is not None and last.channel == REASONING:
+        half = len(last.pieces) // 2
+        choice.segments.append(Segment(CONTENT, last.pieces[half:]))
+        last.pieces = last.pieces[:half]
 
 
 def guided_in_reasoning(plan: Plan) -> None:
@@ -146,12 +145,11 @@ def guided_wrapped(before: str, after: str) -> Change:
 
 
 def guided_cut(plan: Plan) -> None:
-    """受约束的输出少了结尾，却谎称写完了。"""
+    """受约束的输出少了结尾，却以 stop 收场。"""
     if plan.call.guide is None:
         return
     for choice in plan.choices:
-        choice.finish = "stop"
-        if choice.segments:
+        if choice.finish != "length":
             choice.segments[-1].pieces = choice.segments[-1].pieces[:-1]
 
 

@@ -12,7 +12,7 @@ from rayeval.mock import fault_plans as plans
 from rayeval.mock import fault_schema as schema
 from rayeval.mock import fault_tools as tools
 from rayeval.mock import fault_wires as wires
-from rayeval.mock.fault import Fault
+from rayeval.mock.fault import Dose, Fault
 
 _OK, _BAD = HTTPStatus.OK, HTTPStatus.BAD_REQUEST
 _ENVELOPE = (
@@ -202,7 +202,7 @@ _TOOLS = (
     Fault(
         "tool_result_ignored",
         "the tool is called again after its result",
-        ask=asks.history_forgotten,
+        ask=asks.results_forgotten,
     ),
     Fault("tool_arguments_cut", "the arguments lose their last token", plan=tools.arguments_cut),
     Fault(
@@ -321,7 +321,7 @@ _CHECKS = (
     Fault("nulls_refused", "a null parameter is refused", ask=asks.nulls_refused),
     Fault(
         "lists_refused",
-        "lists for stop and content, and logit_bias, are refused",
+        "a list for stop or content is refused",
         ask=asks.lists_refused,
     ),
     Fault(
@@ -403,7 +403,7 @@ _WIRES = (
     Fault(
         "dies_when_left",
         "the process dies when a client leaves in mid-stream",
-        plan=plans.dripping(0.002),
+        plan=plans.dripping(0.0005),
         left=wires.die,
     ),
 )
@@ -429,6 +429,20 @@ def find(name: str) -> Fault:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else "see --list-faults"
     raise ValueError(f"no fault is called {name!r}; {hint}")
+
+
+def dose(text: str) -> Dose:
+    """`NAME`、`NAME:every=2`、`NAME:after=10,every=5,burst=2` → Dose；写错抛 ValueError。"""
+    name, _, rest = text.partition(":")
+    values = {"every": 1, "after": 0, "burst": 1}
+    for part in filter(None, rest.split(",")):
+        key, _, value = part.partition("=")
+        if key not in values or not value.isascii() or not value.isdigit():
+            raise ValueError(f"{text!r}: write NAME, or NAME:every=N,after=N,burst=N")
+        values[key] = int(value)
+    if not 1 <= values["burst"] <= values["every"]:
+        raise ValueError(f"{text!r}: burst must be between 1 and every={values['every']}")
+    return Dose(find(name), **values)
 
 
 def listing() -> str:

@@ -29,10 +29,16 @@ class Mischief:
         return bool(self._faults)
 
     def planned(self, body: Json, plan: Callable[[Json], Plan]) -> Plan:
-        """改请求、作计划、改计划；该拒而被宽恕的改过再来，宽恕不了的照抛 Refused。"""
+        """作计划；该拒而被宽恕的改过再来，宽恕不了的照抛 Refused。
+
+        先校验原来的请求：参数被无视的服务，写错的参数照样会拒。
+        """
+        made, body = self._forgiving(body, plan)
+        asked = body
         for fault in self._faults:
-            body = body if fault.ask is None else fault.ask(body)
-        made = self._forgiving(body, plan)
+            asked = asked if fault.ask is None else fault.ask(asked)
+        if asked is not body:
+            made, _ = self._forgiving(asked, plan)
         for fault in self._faults:
             if fault.plan is not None:
                 fault.plan(made)
@@ -59,17 +65,17 @@ class Mischief:
             if fault.left is not None:
                 fault.left()
 
-    def _forgiving(self, body: Json, plan: Callable[[Json], Plan]) -> Plan:
-        """作计划；被拒就问各故障肯不肯宽恕。"""
+    def _forgiving(self, body: Json, plan: Callable[[Json], Plan]) -> tuple[Plan, Json]:
+        """作计划，连同算数的请求体；被拒就问各故障肯不肯宽恕。"""
         for _ in range(_MOST_FORGIVEN):
             try:
-                return plan(body)
+                return plan(body), body
             except Refused as refused:
                 changed = self._changed(refused, body)
                 if changed is None:
                     raise
                 body = changed
-        return plan(body)
+        return plan(body), body
 
     def _changed(self, refused: Refused, body: Json) -> Json | None:
         """第一个肯宽恕的给出的请求体；都不肯则 None。"""

@@ -19,6 +19,7 @@ from rayeval import __version__
 from rayeval.mock import frames, tokenizer
 from rayeval.mock.call import Call
 from rayeval.mock.compose import Composer
+from rayeval.mock.faults import dose
 from rayeval.mock.ledger import Ledger
 from rayeval.mock.mischief import mischief
 from rayeval.mock.pacer import Pacer
@@ -45,6 +46,7 @@ class Service:
         self._truth = TruthLog(settings.log) if settings.log else None
         self._intake = Intake(settings)
         self._composer = Composer(settings)
+        self._doses = tuple(dose(text) for text in settings.faults)
         self._serial = itertools.count()
         self._nonce = secrets.token_hex(6)
         self._born = int(time.time())
@@ -193,7 +195,7 @@ class Service:
         """一次生成：校验、作答成计划、播放；被拒的也是一次。"""
         seq = next(self._serial)
         self.ledger.begin()
-        faults = exchange.faults = mischief(self.settings.faults, seq + 1)
+        faults = exchange.faults = mischief(self._doses, seq + 1)
         try:
             plan = faults.planned(
                 _object(exchange),
