@@ -120,6 +120,7 @@ def test_tool_without_arguments(client: RecordingClient, feature: Feature, strea
     expect(reply, isinstance(arguments, dict), promise, TOOLS, {"arguments": calls[0].arguments})
 
 
+@pytest.mark.alone
 def test_stream_assembles_to_the_same_call(client: RecordingClient, feature: Feature) -> None:
     """温度 0：流式的增量拼起来，与非流式是同样的名字与参数；id 只来一次。"""
     whole = _ask(client, feature, QUESTION, [WEATHER], seed=7)
