@@ -9,6 +9,11 @@ from typing import Any
 from rayeval.mock.refusal import Refused
 
 Json = dict[str, Any]
+EXTENSIONS = (
+    *("top_k", "min_p", "min_tokens", "ignore_eos", "repetition_penalty", "chat_template_kwargs"),
+    *("guided_json", "guided_regex", "guided_choice", "structured_outputs", "regex", "grammar"),
+)
+"""OpenAI 的接口里没有、引擎各自添的参数。"""
 Ask = Callable[[Json], Json]
 _EDGES: dict[str, tuple[float, ...]] = {
     "temperature": (2,),
@@ -85,12 +90,32 @@ def first_prompt_only(body: Json) -> Json:
     return body | {"prompt": prompt[:1]} if listed and isinstance(prompt, list) else body
 
 
+def no_completions(body: Json) -> Json:
+    """没有 /completions 这个接口。"""
+    if "prompt" in body:
+        raise Refused("Not Found", status=HTTPStatus.NOT_FOUND)
+    return body
+
+
 def edges_refused(body: Json) -> Json:
     """区间的两端、列表里较大的合法值被拒。"""
     for name, edges in _EDGES.items():
         if name in body and body[name] in edges and not isinstance(body[name], bool):
             raise Refused(f"{name} must be inside its range, got {body[name]!r}", param=name)
     return body
+
+
+def refused(*names: str) -> Ask:
+    """这些参数一概不认，点着名拒绝。"""
+
+    def ask(body: Json) -> Json:
+        """拒第一个。"""
+        for name in names:
+            if body.get(name) is not None:
+                raise Refused(f"unknown parameter {name}", param=name)
+        return body
+
+    return ask
 
 
 def nulls_refused(body: Json) -> Json:

@@ -171,8 +171,34 @@ _IGNORED = (
         rewrite=chunks.each(chunks.logprobs(lambda e: e.update(logprob=0.5))),
     ),
     Fault("logit_bias_ignored", "logit_bias has no effect", ask=asks.without("logit_bias")),
+    Fault("completions_missing", "POST /completions is answered with 404", ask=asks.no_completions),
     Fault("echo_ignored", "echo has no effect", ask=asks.without("echo")),
     Fault("echo_alone", "echo gives the prompt and no continuation", plan=plans.echo_alone),
+    Fault(
+        "extensions_ignored",
+        "parameters that the engines added have no effect",
+        ask=asks.without(*asks.EXTENSIONS),
+    ),
+    Fault(
+        "extensions_refused",
+        "parameters that the engines added are refused by name",
+        ask=asks.refused(*asks.EXTENSIONS),
+    ),
+    Fault(
+        "penalties_refused",
+        "the penalties are refused by name",
+        ask=asks.refused("presence_penalty", "frequency_penalty", "repetition_penalty"),
+    ),
+    Fault(
+        "reasoning_effort_refused",
+        "reasoning_effort is refused by name",
+        ask=asks.refused("reasoning_effort"),
+    ),
+    Fault("top_p_ignored", "top_p has no effect", ask=asks.without("top_p")),
+    Fault("top_k_ignored", "top_k has no effect", ask=asks.without("top_k")),
+    Fault("min_p_ignored", "min_p has no effect", ask=asks.without("min_p")),
+    Fault("min_tokens_ignored", "min_tokens has no effect", ask=asks.without("min_tokens")),
+    Fault("ignore_eos_ignored", "ignore_eos has no effect", ask=asks.without("ignore_eos")),
     Fault(
         "stream_options_ignored", "include_usage has no effect", ask=asks.without("stream_options")
     ),
