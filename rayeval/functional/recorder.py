@@ -22,7 +22,7 @@ from rayeval.functional.exchange import (
 )
 
 SHORT = 16
-_ANSWER, _ANSWER_AFTER_THINKING = 256, 2048
+_ANSWER, _ANSWER_IF_IT_THINKS, _ANSWER_AFTER_THINKING = 256, 1024, 2048
 _MOST_EVIDENCE = 12
 MOST_RETRIES = 2
 """一个用例里，传输出错而一个字节也没收到的请求至多重来这么多次；重来了几次写进结果。"""
@@ -40,14 +40,16 @@ class RecordingClient:
         """借用一个已打开的 OpenAIClient；不负责关它。`thinks` 是探测时见它先想后答。"""
         self.http = http
         self.scenario = scenario
-        self._thinks = thinks or scenario.features.get("reasoning", False)
+        self._thinks = thinks
         self.exchanges: list[Exchange] = []
         self.retries = 0
 
     @property
     def answer_tokens(self) -> int:
         """够写完一个短答的 max_tokens；会先想一想的模型给得多些。"""
-        return _ANSWER_AFTER_THINKING if self._thinks else _ANSWER
+        if self.scenario.features.get("reasoning", False):
+            return _ANSWER_AFTER_THINKING
+        return _ANSWER_IF_IT_THINKS if self._thinks else _ANSWER
 
     def chat_body(
         self, messages: str | list[Json], *, max_tokens: int | None = SHORT, **params: Any

@@ -28,6 +28,7 @@ SESSION = "session"
 _POLL_S = 0.25
 _GRACE_S = 10.0
 """进程里的闹钟先响、先收尾；再过这么久还没动静，才由这里杀。"""
+_STEP_S = 2.0
 _SILENCE_S = 60.0
 """没有用例在跑时（收集、退出）最多容它这么久不说话。"""
 
@@ -81,7 +82,8 @@ def run_suite(task: SuiteTask) -> Iterator[CaseResult]:
         watch = _Watch(task.suite, task.spec, lambda: endpoint.redact(process.output_tail()))
         while watch.verdict is None and not process.ended:
             yield from watch.take(process.poll(_POLL_S))
-            for pid in watch.overdue(time.monotonic()):
+            watch.tick(time.monotonic())
+            for pid in watch.overdue():
                 process.kill_worker(pid)
         if watch.verdict is None:
             yield from watch.take(process.drain())
@@ -108,7 +110,9 @@ class _Watch:
     tail: Callable[[], str]
     waiting: list[str] = field(default_factory=list)
     running: dict[str, _Run] = field(default_factory=dict)
-    since: float = field(default_factory=time.monotonic)
+    clock: float = 0.0
+    seen: float = field(default_factory=time.monotonic)
+    since: float = 0.0
     finished: int = 0
     deselected: int = 0
     stopped: list[str] = field(default_factory=list)
@@ -118,7 +122,7 @@ class _Watch:
     def take(self, lines: Sequence[Line]) -> Iterator[CaseResult]:
         """记下各行，给出其中有了结局的用例。"""
         for line in lines:
-            self.since = time.monotonic()
+            self.since = self.clock
             match line:
                 case Collected(ids=ids, deselected=deselected):
                     self.waiting, self.deselected = list(ids), deselected
@@ -134,17 +138,25 @@ class _Watch:
                     self.finished += 1
                     yield case
 
-    def overdue(self, now: float) -> Iterator[int]:
+    def tick(self, now: float) -> None:
+        """走表：两次看的间隔至多算 _STEP_S 秒。
+
+        机器被挂起、听的人来不及取时，过去的时间不能算在用例头上。
+        """
+        self.clock += min(now - self.seen, _STEP_S)
+        self.seen = now
+
+    def overdue(self) -> Iterator[int]:
         """超过时限的用例所在的进程，由调用者去杀；再不行，写下整个套件的死因。"""
         limit = self.spec.case_timeout_s
         for run in self.running.values():
-            late = now - run.since - limit - _GRACE_S
+            late = self.clock - run.since - limit - _GRACE_S
             if late > 0 and not run.condemned:
                 run.condemned = f"the case exceeded its limit of {limit:g} s; it was killed"
                 yield run.pid
             elif late > _GRACE_S:
                 self.verdict = "the suite's process does not notice its dead case; it was killed"
-        if not self.running and now - self.since > _SILENCE_S:
+        if not self.running and self.clock - self.since > _SILENCE_S:
             self.verdict = f"the suite's process said nothing for {_SILENCE_S:g} s and was killed"
 
     def close(self, returncode: int | None) -> Iterator[CaseResult]:
@@ -153,7 +165,7 @@ class _Watch:
         blamed = bool(self.running)
         for case_id, run in self.running.items():
             said = (run.condemned or died) + self._shown()
-            yield _trouble(self.suite, case_id, said, time.monotonic() - run.since)
+            yield _trouble(self.suite, case_id, said, self.clock - run.since)
             self.finished += 1
         if not self.finished and not self.stopped:
             self.waiting.clear()  # 一个也没开始（如 -k 写错）：只怪套件自身，不逐个记
@@ -169,7 +181,7 @@ class _Watch:
         for case_id in held:
             run = self.running.pop(case_id)
             said = (run.condemned or line.reason) + self._shown()
-            yield _trouble(self.suite, case_id, said, time.monotonic() - run.since)
+            yield _trouble(self.suite, case_id, said, self.clock - run.since)
             self.finished += 1
         if not held:
             self.lost.append(line.reason)

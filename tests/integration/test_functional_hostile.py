@@ -94,9 +94,12 @@ def test_service_that_is_unavailable_every_second_time_gives_errors_never_skips(
 
 
 def test_service_that_hangs_is_an_error_and_ends_the_suite(serve):
-    cases = run(serve(lambda body, count: None), "chat_core", "answers", case_timeout_s=0.4)
+    cases = run(
+        serve(lambda body, count: None), "chat_core", "answers", case_timeout_s=0.4, concurrency=1
+    )
     assert {case.outcome for case in cases.values()} == {Outcome.ERROR}
     messages = [case.message for case in cases.values()]
+    assert len(messages) == 8
     assert sum("exceeded its limit" in message for message in messages[:2]) == 2
     assert all("not run" in message for message in messages[2:])
     first = next(iter(cases.values())).evidence[0]
