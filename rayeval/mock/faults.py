@@ -431,6 +431,7 @@ _WIRES = (
         "the process dies when a client leaves in mid-stream",
         plan=plans.dripping(0.0005),
         left=wires.die,
+        blunt=True,
     ),
 )
 FAULTS: tuple[Fault, ...] = (
