@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_WITHDRAWN = -1
 _LAYOUT = struct.Struct("<qqq")
 
 
@@ -30,8 +31,9 @@ class Board:
             fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def offer(self, count: int) -> None:
-        """发 0 到 count − 1 号；先前没发完的作废。"""
-        self._write(0, count, self._read()[2])
+        """发 0 到 count − 1 号，接在已发完的一轮之后；收回过就不再发。"""
+        if not self.withdrawn:
+            self._write(0, count, self._read()[2])
 
     def take(self) -> int | None:
         """领下一个号；发完了则 None。"""
@@ -46,13 +48,17 @@ class Board:
     def left(self) -> int:
         """还有几个号没人领。"""
         number, count, _ = self._read()
-        return count - number
+        return max(0, count - number)
 
     def withdraw(self) -> None:
-        """余下的号都不发了。"""
+        """余下的号都不发了，往后也不发。"""
         with self.lock():
-            _, count, stalled = self._read()
-            self._write(count, count, stalled)
+            self._write(0, _WITHDRAWN, self._read()[2])
+
+    @property
+    def withdrawn(self) -> bool:
+        """已经说过不再发。"""
+        return self._read()[1] == _WITHDRAWN
 
     def count_stalled(self, *, stalled: bool) -> int:
         """记一个用例的结局，返回连着几个没等到服务；等到了的把它清零。"""

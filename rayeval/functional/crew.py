@@ -91,7 +91,7 @@ class Crew:
             item = items[number]
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=_neighbour(items, item))
             if item.session.shouldstop:
-                raise item.session.Interrupted(item.session.shouldstop)
+                return
 
 
 def _neighbour(items: Sequence[pytest.Item], item: pytest.Item) -> pytest.Item | None:
