@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _fault(text: str) -> str:
     """`--fault` 的值，原样；写错时由 argparse 说给人听。"""
-    from rayeval.mock.faults import dose
+    from rayeval.mock.faults.registry import dose
 
     try:
         dose(text)
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser()
     args = options.parse_args(argv)
     if args.list_faults:
-        from rayeval.mock.faults import listing
+        from rayeval.mock.faults.registry import listing
 
         print(listing())  # noqa: T201 命令行程序的话
         return 0

@@ -13,7 +13,7 @@ from typing import cast
 import httptools
 
 from rayeval.mock import frames
-from rayeval.mock.mischief import Mischief
+from rayeval.mock.faults.mischief import Mischief
 from rayeval.mock.outlet import Outlet
 from rayeval.mock.refusal import Refused
 

@@ -19,9 +19,9 @@ from rayeval import __version__
 from rayeval.mock import frames, tokenizer
 from rayeval.mock.call import Call
 from rayeval.mock.compose import Composer
-from rayeval.mock.faults import dose
+from rayeval.mock.faults.mischief import mischief
+from rayeval.mock.faults.registry import dose
 from rayeval.mock.ledger import Ledger
-from rayeval.mock.mischief import mischief
 from rayeval.mock.pacer import Pacer
 from rayeval.mock.params import Intake
 from rayeval.mock.playback import Playback, Sink

@@ -11,7 +11,7 @@ import time
 import httpx
 import pytest
 
-from rayeval.mock.faults import FAULTS
+from rayeval.mock.faults.registry import FAULTS
 
 HELLO = {"messages": [{"role": "user", "content": "Say hello."}]}
 

@@ -6,10 +6,10 @@ import jsonschema
 import pytest
 
 from rayeval.mock.compose import Composer
-from rayeval.mock.fault import Dose
-from rayeval.mock.fault_schema import KEYWORDS, spoiled
-from rayeval.mock.faults import FAULTS, dose, find
-from rayeval.mock.mischief import Mischief
+from rayeval.mock.faults.fault import Dose
+from rayeval.mock.faults.mischief import Mischief
+from rayeval.mock.faults.registry import FAULTS, dose, find
+from rayeval.mock.faults.schema import KEYWORDS, spoiled
 from rayeval.mock.params import Intake
 from rayeval.mock.refusal import Refused
 from rayeval.mock.settings import Settings

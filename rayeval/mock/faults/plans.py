@@ -163,6 +163,25 @@ def dripping(seconds: float) -> Change:
     return plan
 
 
+class Poison:
+    """有客户端中途离开，下一个回答就是空白；发得慢些，好让人来得及离开。"""
+
+    def __init__(self) -> None:
+        """还没有人离开。"""
+        self._poisoned = False
+
+    def left(self) -> None:
+        """有人离开了。"""
+        self._poisoned = True
+
+    def plan(self, plan: Plan) -> None:
+        """中了毒的答一回空白，就好了。"""
+        dripping(0.0005)(plan)
+        if self._poisoned:
+            self._poisoned = False
+            content_blank(plan)
+
+
 def hanging(plan: Plan) -> None:
     """收下请求，一个字节也不答。"""
     plan.opening_offset = _NEVER

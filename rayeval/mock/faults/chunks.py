@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from rayeval.mock.call import Call
-from rayeval.mock.fault import Document, Rewriter
+from rayeval.mock.faults.fault import Document, Rewriter
 
 Json = dict[str, Any]
 Rewrite = Callable[[Call], Rewriter]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from rayeval.mock.fault import Written
+from rayeval.mock.faults.fault import Written
 from rayeval.mock.frames import JSON, dumps
 from rayeval.mock.refusal import Refused
 

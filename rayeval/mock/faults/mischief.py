@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rayeval.mock.call import Call
-from rayeval.mock.fault import Dose, Fault, Written
+from rayeval.mock.faults.fault import Dose, Fault, Written
+from rayeval.mock.faults.tamper import tampered
 from rayeval.mock.plan import Plan
 from rayeval.mock.playback import Sink
 from rayeval.mock.refusal import Refused
-from rayeval.mock.tamper import tampered
 
 Json = dict[str, Any]
 _MOST_FORGIVEN = 8

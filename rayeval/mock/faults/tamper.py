@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from rayeval.mock.fault import Document, Rewriter
+from rayeval.mock.faults.fault import Document, Rewriter
 from rayeval.mock.frames import DONE, chunk, dumps, event
 from rayeval.mock.playback import Sink
 
