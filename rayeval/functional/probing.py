@@ -71,7 +71,7 @@ class Asker:
         return message
 
     def complete(self, prompt: str | list[str] = "The sea is", **params: Any) -> Exchange:
-        """/completions。"""
+        """向 /completions 问一次，同 chat。"""
         return self._taken(self.client.complete(prompt, **params))
 
     def text(self, **params: Any) -> str:
