@@ -69,7 +69,7 @@ def die() -> None:
 
 
 def compressed(body: bytes) -> bytes:
-    """gzip。"""
+    """压成 gzip。"""
     return gzip.compress(body, 1)
 
 
