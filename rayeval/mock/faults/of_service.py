@@ -114,7 +114,7 @@ WIRES: tuple[Fault, ...] = (
     Fault(
         "dies_when_left",
         "the process dies when a client leaves in mid-stream",
-        plan=plans.dripping(0.0005),
+        plan=plans.LEAVABLE,
         left=wires.die,
         blunt=True,
     ),

@@ -163,6 +163,10 @@ def dripping(seconds: float) -> Change:
     return plan
 
 
+LEAVABLE = stream_only(dripping(0.004))
+"""流发得够慢，忙的机器上客户端也来得及中途离开。"""
+
+
 class Poison:
     """有客户端中途离开，下一个回答就是空白；发得慢些，好让人来得及离开。"""
 
@@ -176,7 +180,7 @@ class Poison:
 
     def plan(self, plan: Plan) -> None:
         """中了毒的答一回空白，就好了。"""
-        dripping(0.0005)(plan)
+        LEAVABLE(plan)
         if self._poisoned:
             self._poisoned = False
             content_blank(plan)
