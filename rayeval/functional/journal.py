@@ -17,7 +17,7 @@ from rayeval.functional.board import Board
 from rayeval.functional.context import SuiteContext
 from rayeval.functional.crew import Crew
 from rayeval.functional.deadline import deadline
-from rayeval.functional.exchange import CaseTimeout, ServiceGone
+from rayeval.functional.exchange import CaseTimeout, ServiceGone, ServiceTrouble
 from rayeval.functional.lines import Collected, Finished, Line, Started, Stopped, encode
 from rayeval.functional.recorder import RecordingClient
 
@@ -229,5 +229,8 @@ def _error_text(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str:
     if call.excinfo is None:
         return report.longreprtext
     place = call.excinfo.traceback[-1]
+    error = call.excinfo.value
+    if isinstance(error, ServiceTrouble):
+        return str(error)
     said = call.excinfo.exconly(tryshort=True)
     return f"{said}\nin the {report.when} of the case, {Path(place.path).name}:{place.lineno + 1}"
