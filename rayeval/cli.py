@@ -113,6 +113,13 @@ cli.command(
 )(cli_stage.add_load_flags(cli_stage.perf))
 
 
+cli.command(
+    "functional",
+    help="Check a service that already runs: capability probe and suites, no YAML.",
+    epilog=EXIT_CODES,
+)(cli_stage.functional)
+
+
 @cli.command(help="Check every configuration file; all errors at once, with file:line:column.")
 def validate(config: ConfigDir = Path("configs"), debug: Debug = False) -> None:
     """查配置。"""

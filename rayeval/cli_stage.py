@@ -1,4 +1,4 @@
-"""命令行：一个阶段对一个地址（眼下是 perf）；压测的开关由 perf_flags 的表接到命令的签名上。"""
+"""命令行：一个阶段对一个地址；压测的开关由 perf_flags 的表接到命令的签名上。"""
 
 from __future__ import annotations
 
@@ -106,6 +106,99 @@ def perf(
         )
         manner = Manner(address, artifacts, ship=ship, quiet=quiet, as_json=as_json)
         return perf_job(service, spec, manner, baseline, console())
+
+    leave(job, debug=debug)
+
+
+def functional(
+    *,
+    url: Url = None,
+    suite: Annotated[
+        list[str] | None, typer.Option("--suite", "-s", help="Only this suite; repeatable.")
+    ] = None,
+    select: Annotated[
+        str | None, typer.Option("-k", metavar="EXPR", help="pytest -k; turns the probe off.")
+    ] = None,
+    path: Annotated[
+        list[Path] | None, typer.Option(help="Your own pytest file or folder; repeatable.")
+    ] = None,
+    feature: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME: must work; NAME=false: is not tried; repeatable."),
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="A tests/functional/*.yaml; flags win over it.")
+    ] = None,
+    verdict: Annotated[
+        str, typer.Option(metavar="compat|strict", help="Which verdict decides the exit code.")
+    ] = "compat",
+    probe: Annotated[
+        bool | None, typer.Option("--probe/--no-probe", help="Capability probe; default: on.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Suites at a time; default 2.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", "-c", min=1, help="Cases at a time; default 4.")
+    ] = None,
+    case_timeout: Annotated[
+        float | None, typer.Option(min=0.1, help="Limit of one case, seconds; default 120.")
+    ] = None,
+    model: Model = None,
+    provider: ProviderId = None,
+    providers: Providers = None,
+    api_key: ApiKey = None,
+    header: Headers = None,
+    ready_timeout: ReadyTimeout = 60.0,
+    address: Address = "inline",
+    ship: Ship = "installed",
+    scenario: ScenarioName = None,
+    artifacts: Artifacts = Path("artifacts"),
+    quiet: Quiet = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """功能测试一个已在跑的服务。"""
+
+    def job() -> int:
+        """先看开关，再导入重的东西，然后跑。"""
+        catch_signals()
+        from pydantic import SecretStr
+
+        from rayeval.domain.verdict import GateSpec
+        from rayeval.errors import UsageError
+        from rayeval.functional_flags import Chosen, declared_features, functional_spec
+
+        if verdict not in {"compat", "strict"}:
+            raise UsageError(f"--verdict {verdict!r}: write compat or strict")
+        spec = functional_spec(
+            Chosen(
+                profile=profile,
+                suites=suite or (),
+                paths=path or (),
+                select=select,
+                workers=workers,
+                concurrency=concurrency,
+                case_timeout_s=case_timeout,
+                probe=probe,
+            )
+        )
+        features = declared_features(feature or ())
+        from rayeval.app import Manner
+        from rayeval.one_service import ServiceFlags
+        from rayeval.one_stage import functional_job
+
+        service = ServiceFlags(
+            url=url,
+            model=model,
+            provider=provider,
+            providers=providers,
+            api_key=SecretStr(api_key) if api_key else None,
+            headers=tuple(header or ()),
+            name=scenario,
+            ready_timeout_s=ready_timeout,
+        )
+        manner = Manner(address, artifacts, ship=ship, quiet=quiet, as_json=as_json)
+        gate = GateSpec(functional=verdict, missing_baseline="ignore")
+        return functional_job(service, features, spec, manner, gate=gate, console=console())
 
     leave(job, debug=debug)
 

@@ -1,17 +1,19 @@
 """一个阶段对一个已在跑的服务：没有 YAML，其余与任何一次运行一样。
 
-眼下只有 perf；functional 与 accuracy 到来时各加一个 `*_job`，计划里换一个字段。
+每个阶段一个 `*_job`，计划里换一个字段；accuracy 还没有。
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 
 from rayeval.app import Manner, carry_out, new_run_id
 from rayeval.config.present import digest
+from rayeval.domain.functional import FunctionalSpec
 from rayeval.domain.perf import PerfSpec
 from rayeval.domain.run import RunSpec, ScenarioPlan
 from rayeval.domain.verdict import GateSpec
@@ -30,8 +32,31 @@ def perf_job(
     return _run(ScenarioPlan(scenario=scenario, perf=spec), "perf", manner, baseline, console)
 
 
+def functional_job(
+    service: ServiceFlags,
+    features: Mapping[str, bool],
+    spec: FunctionalSpec,
+    manner: Manner,
+    *,
+    gate: GateSpec,
+    console: Console,
+) -> int:
+    """功能测试一个地址，返回退出码；`gate` 说按哪种判法。"""
+    local = manner.address in {"inline", "local"}
+    scenario = external_scenario(service, os.environ, probe=local)
+    scenario = scenario.model_copy(update={"features": dict(features)})
+    plan = ScenarioPlan(scenario=scenario, functional=spec)
+    return _run(plan, "functional", manner, None, console, gate=gate)
+
+
 def _run(
-    plan: ScenarioPlan, stage: str, manner: Manner, baseline: Path | None, console: Console
+    plan: ScenarioPlan,
+    stage: str,
+    manner: Manner,
+    baseline: Path | None,
+    console: Console,
+    *,
+    gate: GateSpec | None = None,
 ) -> int:
     """只有一个计划的运行；`run_type` 是阶段的名字，所以它不会被当作每日基线。"""
     spec = RunSpec(
@@ -40,7 +65,7 @@ def _run(
         config_dir=str(Path.cwd()),
         config_digest="",
         plans=(plan,),
-        gate=NO_GATE if baseline is None else GateSpec(),
+        gate=gate or (NO_GATE if baseline is None else GateSpec()),
         baseline=None if baseline is None else str(baseline),
     )
     spec = spec.model_copy(update={"config_digest": digest(spec)})

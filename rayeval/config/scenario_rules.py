@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from rayeval.config.diagnosis import shown_value, unknown
 from rayeval.config.document import Document, Where, beside
+from rayeval.domain.functional import FEATURES, OWN_FEATURE
 from rayeval.domain.scenario import Mode
 from rayeval.errors import Problem
 
@@ -28,6 +29,7 @@ def scenario_problems(document: Document, providers: Document | None) -> Iterato
     """一个场景文件的全部问题；只看原始数据，别的字段有错时照样能查。"""
     yield from _mode(document, providers)
     yield from _provider(document, providers)
+    yield from _features(document)
     yield from url_problems(document, ("service", "base_url"))
     yield from _placeholders(document)
     yield from missing_files(document, ("k8s", "manifests"))
@@ -123,6 +125,15 @@ def _provider(document: Document, providers: Document | None) -> Iterator[Proble
     known = [str(providers.get("providers", index, "id")) for index in entries]
     if name not in known:
         yield document.problem(("provider",), unknown("provider", name, known))
+
+
+def _features(document: Document) -> Iterator[Problem]:
+    """声明的能力都认识；用户自己的用例所关的以 x_ 开头。"""
+    for name in document.mapping("features"):
+        if name not in FEATURES and not name.startswith(OWN_FEATURE):
+            hint = f"; one of your own starts with {OWN_FEATURE}"
+            message = unknown("feature", name, FEATURES) + hint
+            yield document.problem(("features", name), message, at_key=True)
 
 
 def _placeholders(document: Document) -> Iterator[Problem]:

@@ -91,7 +91,8 @@ class ScenarioFile(Model):
         default_factory=dict,
         description=(
             "declared capabilities, e.g. tools, guided, reasoning, completions, logprobs, n, seed: "
-            "true must work, false is not tried, absent is found out"
+            "true must work, false is not tried, absent is found out; those of your own cases "
+            "start with x_"
         ),
     )
     service: ServiceSection = Field(

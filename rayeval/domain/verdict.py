@@ -19,6 +19,14 @@ class GateSpec(Model):
     max_e2e_p99_increase: float = Field(default=0.10, ge=0, description="relative rise of E2E P99")
     max_qps_decrease: float = Field(default=0.05, ge=0, description="relative fall of QPS")
     max_fail_ratio: float = Field(default=0.05, ge=0, description="failed ÷ issued requests")
+    functional: str = Field(
+        default="compat",
+        pattern="^(compat|strict)$",
+        description=(
+            "verdict on functional cases: compat, what clients need, or strict, the interface "
+            "to the letter"
+        ),
+    )
     missing_baseline: str = Field(
         default="warn",
         pattern="^(ignore|warn|fail)$",

@@ -34,7 +34,7 @@ def junit_xml(name: str, cases: Iterable[CaseResult]) -> bytes:
 
 
 def _add_case(parent: ET.Element, case: CaseResult) -> None:
-    """一个用例；不是 PASS 的带一个说明节点，首行作 message。"""
+    """一个用例；不是 PASS 的带一个说明节点，首行作 message；严判与重来的次数写作属性。"""
     node = ET.SubElement(
         parent,
         "testcase",
@@ -44,6 +44,12 @@ def _add_case(parent: ET.Element, case: CaseResult) -> None:
             "time": _seconds(case.duration_s),
         },
     )
+    facts = {"strict": case.strict, "retries": case.retries or None}
+    if any(facts.values()):
+        properties = ET.SubElement(node, "properties")
+        for name, value in facts.items():
+            if value is not None:
+                ET.SubElement(properties, "property", {"name": name, "value": str(value)})
     if (tag := _TAGS.get(case.outcome)) is not None:
         message = _clean(case.message)
         first = message.strip().splitlines()[0] if message.strip() else case.outcome.value

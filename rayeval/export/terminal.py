@@ -12,6 +12,7 @@ from rayeval.domain.functional import Outcome
 from rayeval.domain.report import RunReport, ScenarioReport, StageResult, Status
 from rayeval.domain.verdict import Finding, Level, Verdict
 from rayeval.export.cell_table import cell_section
+from rayeval.export.suite_table import functional_section, one_line
 
 _STATUS = {
     Status.PASS: "green",
@@ -27,15 +28,14 @@ _LEVEL = {
     Level.INFO: "cyan",
     Level.OK: "green",
 }
-MAX_FAILURES = 20
-"""终端上至多列出这么多没过的用例；全部在 results.json。"""
 
 
 def summary(report: RunReport, verdict: Verdict) -> Iterator[RenderableType]:
-    """依次：阶段表、没过的用例、性能表、准确率、发现、一句裁决；空行隔开各段。"""
+    """依次：阶段表、功能表与没过的用例、性能表、准确率、发现、一句裁决；空行隔开各段。"""
     yield _stages(report)
-    yield from _failures(report)
     for scenario in report.scenarios:
+        if scenario.cases:
+            yield from functional_section(scenario)
         if scenario.cells:
             yield from cell_section(scenario)
     yield from _scores(report)
@@ -85,21 +85,6 @@ def _stage(scenario: ScenarioReport, name: str) -> Text:
     return text
 
 
-def _failures(report: RunReport) -> Iterator[Text]:
-    """没过的用例，各一行。"""
-    bad = [
-        (scenario.scenario, case)
-        for scenario in report.scenarios
-        for case in scenario.cases
-        if case.outcome in {Outcome.FAIL, Outcome.ERROR}
-    ]
-    for name, case in bad[:MAX_FAILURES]:
-        line = _one_line(case.message)
-        yield Text.assemble((case.outcome.value, "red"), f" {name} {case.case_id}: {line}")
-    if len(bad) > MAX_FAILURES:
-        yield Text(f"… and {len(bad) - MAX_FAILURES} more in functional/*/*/results.json")
-
-
 def _scores(report: RunReport) -> Iterator[Text]:
     """准确率，各一行。"""
     for scenario in report.scenarios:
@@ -122,10 +107,10 @@ def _reasons(report: RunReport) -> Iterator[Text]:
             if result.status is Status.PASS or _told_elsewhere(result):
                 continue
             style = _STATUS[result.status]
-            head = f" {scenario.scenario} {result.stage}: {_one_line(result.reason, 400)}"
+            head = f" {scenario.scenario} {result.stage}: {one_line(result.reason, 400)}"
             yield Text.assemble((result.status.value, style), head)
             for line in result.log_tail.splitlines()[-8:]:
-                yield Text(f"    | {_one_line(line)}", "dim")
+                yield Text(f"    | {one_line(line)}", "dim")
 
 
 def _told_elsewhere(result: StageResult) -> bool:
@@ -144,11 +129,5 @@ def _finding(finding: Finding) -> Text:
     where = " ".join(part for part in (finding.scenario, finding.where) if part)
     return Text.assemble(
         (finding.level.value.upper(), _LEVEL[finding.level]),
-        f" {where} {finding.rule}: {_one_line(finding.message, 400)}",
+        f" {where} {finding.rule}: {one_line(finding.message, 400)}",
     )
-
-
-def _one_line(text: str, limit: int = 160) -> str:
-    """第一行；控制字符换成空格。"""
-    first = text.strip().splitlines()[0] if text.strip() else ""
-    return "".join(char if char.isprintable() else " " for char in first)[:limit]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from pydantic import SecretStr
 
-from rayeval.domain.functional import FunctionalSpec
+from rayeval.domain.functional import Capability, FunctionalSpec, Support
 from rayeval.domain.scenario import Mode, Provider, Scenario
 from rayeval.domain.service import Endpoint, ExternalService
 
@@ -20,6 +20,7 @@ class SuiteContext:
     scenario: Scenario = field(repr=False)
     endpoint: Endpoint = field(repr=False)
     spec: FunctionalSpec
+    capabilities: tuple[Capability, ...] = ()
 
     def to_json(self) -> str:
         """写成 JSON 文本；场景里与用例无关的秘密（服务环境变量、提供方的键与头）不在内。"""
@@ -34,6 +35,7 @@ class SuiteContext:
                 "suite": self.suite,
                 "scenario": scenario.model_dump(mode="json"),
                 "spec": self.spec.model_dump(mode="json"),
+                "capabilities": [asdict(capability) for capability in self.capabilities],
                 "endpoint": {
                     "base_url": self.endpoint.base_url,
                     "model": self.endpoint.model,
@@ -59,6 +61,10 @@ class SuiteContext:
                 tuple((name, value) for name, value in endpoint["headers"]),
             ),
             FunctionalSpec.model_validate(data["spec"]),
+            tuple(
+                Capability(**fields | {"support": Support(fields["support"])})
+                for fields in data["capabilities"]
+            ),
         )
 
 

@@ -25,11 +25,17 @@ class CaseTimeout(ServiceTrouble):
     """用例超过了它的时限。"""
 
 
+class ServiceGone(ServiceTrouble):
+    """连都连不上：服务不在了。"""
+
+
 @dataclass(slots=True)
 class Exchange:
     """一次往返的全部；`status` 为 None 表示连状态行都没等到。
 
     `chunks` 与 `done` 只对流式有意义；`text` 是正文原样（流式为各事件的数据，一行一个）。
+    `unanswered` 是传输出错（不是超时）而回复一个字节也没到，只有这种才重来；`unreachable`
+    是连不上。`strict_broken` 是只有严判才怪罪的违约。
     """
 
     method: str
@@ -45,6 +51,9 @@ class Exchange:
     done: bool = False
     completion: Completion = field(default_factory=lambda: Completion([]))
     failure: str = ""
+    unanswered: bool = False
+    unreachable: bool = False
+    strict_broken: list[str] = field(default_factory=list)
 
     @property
     def message(self) -> Message:

@@ -8,19 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from rayeval.domain.functional import CaseResult, Outcome
+from rayeval.client.openai import OpenAIClient
+from rayeval.domain.functional import Capability, CaseResult, Outcome
+from rayeval.functional.board import Board
 from rayeval.functional.context import SuiteContext
+from rayeval.functional.crew import Crew
 from rayeval.functional.deadline import deadline
-from rayeval.functional.exchange import CaseTimeout
+from rayeval.functional.exchange import CaseTimeout, ServiceGone, ServiceTrouble
 from rayeval.functional.lines import Collected, Finished, Line, Started, Stopped, encode
 from rayeval.functional.recorder import RecordingClient
 
 CLIENT = pytest.StashKey[RecordingClient]()
+CAPABILITY = pytest.StashKey[Capability]()
 _MOST_MESSAGE = 6000
-_MOST_HANGS = 2
-"""接连这么多个用例超时就不再跑下去：服务挂死了，剩下的只会一个个等满时限。"""
+_MOST_STALLED = 2
+"""接连这么多个用例没等到服务，又问不出一句话，就不再跑下去：剩下的只会一个个等满时限。"""
+_ALIVE_S = 10.0
 _TEARDOWN_S = 5.0
 
 
@@ -31,7 +37,7 @@ class _Running:
     outcome: Outcome = Outcome.PASS
     message: str = ""
     seconds: float = 0.0
-    hung: bool = False
+    stalled: bool = False
 
 
 class Journal:
@@ -43,7 +49,9 @@ class Journal:
         self._fd = results_fd
         self._running = _Running()
         self._deselected = 0
-        self._hangs = 0
+        self._board = Board()
+        self._crew = Crew(self._board, context.spec.concurrency, self._write)
+        self._exitstatus = int(pytest.ExitCode.INTERNAL_ERROR)
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         """数一数被 -k 去掉的。"""
@@ -63,15 +71,33 @@ class Journal:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """一个用例从头到尾：开始一行，结束一行。"""
         self._running = _Running()
-        self._write(Started(self.case_id(item)))
+        self._write(Started(self.case_id(item), os.getpid()))
         result = yield
         self._write(Finished(self._result(item)))
-        self._hangs = self._hangs + 1 if self._running.hung else 0
-        if self._hangs >= _MOST_HANGS:
-            reason = f"{self._hangs} cases in a row exceeded their time limit: the service hangs"
-            item.session.shouldstop = reason
+        stalled = self._board.count_stalled(stalled=self._running.stalled)
+        if stalled >= _MOST_STALLED and self._running.stalled and not self._alive():
+            item.session.shouldstop = reason = self._farewell(stalled)
+            self._board.withdraw()
             self._write(Stopped(reason))
         return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """由 runner 起的：几个工人进程分着跑。平常的 pytest、收集出错的，照原样。"""
+        if self._fd is None or session.testsfailed or session.config.option.collectonly:
+            return None
+        self._crew.run(session)
+        return True
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """记下退出码，工人退出时用。"""
+        self._exitstatus = int(exitstatus)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """一切收尾都做过了。"""
+        self._crew.leave(self._exitstatus)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self) -> Generator[None, Any, Any]:
@@ -100,7 +126,7 @@ class Journal:
         if report.passed:
             return report
         error = call.excinfo.value if call.excinfo else None
-        running.hung = running.hung or isinstance(error, CaseTimeout)
+        running.stalled = running.stalled or isinstance(error, CaseTimeout | ServiceGone)
         if report.skipped:
             running.outcome, running.message = Outcome.SKIP, _skip_reason(report, error)
             return report
@@ -126,19 +152,48 @@ class Journal:
         with deadline(seconds, f"the case exceeded its limit of {limit:g} s"):
             return (yield)
 
+    def _alive(self) -> bool:
+        """服务还应声吗：问一句最短的，有状态码就算；等几秒不来就是不应。"""
+        endpoint, limit = self.context.endpoint, min(_ALIVE_S, self.context.spec.case_timeout_s)
+        field = self.context.scenario.provider.max_tokens_field
+        turns = [{"role": "user", "content": "Say OK."}]
+        try:
+            with deadline(limit, "no answer"), OpenAIClient(endpoint, timeout_s=limit) as http:
+                http.chat(turns, **{field: 1})
+        except (httpx.HTTPError, CaseTimeout):
+            return False
+        return True
+
+    def _farewell(self, stalled: int) -> str:
+        """为什么不再跑下去。"""
+        last = self._running.message.partition("\n")[0]
+        end = "hangs" if "limit" in last else "is gone"
+        told = f"{stalled} cases in a row got no answer: the service {end} ({last})"
+        return self.context.endpoint.redact(told)
+
     def _result(self, item: pytest.Item) -> CaseResult:
         """正在跑的用例 → CaseResult，信息去密截短。"""
         running, case_id = self._running, self.case_id(item)
         client = item.stash.get(CLIENT, None)
-        message = self.context.endpoint.redact(running.message)[:_MOST_MESSAGE]
+        blamed = client.strict_broken() if client else ()
+        harmless = running.outcome in {Outcome.PASS, Outcome.SKIP}
         return CaseResult(
             suite=case_id.partition("/")[0],
             case_id=case_id,
             outcome=running.outcome,
             duration_s=running.seconds,
-            message=message.encode("utf-8", "replace").decode("utf-8"),
+            message=self._clean(running.message),
             evidence=() if client is None else client.evidence(),
+            strict=Outcome.FAIL if blamed and harmless else None,
+            strict_message=self._clean("\n\n".join(blamed)) if harmless else "",
+            retries=0 if client is None else client.retries,
+            capability=item.stash.get(CAPABILITY, None),
         )
+
+    def _clean(self, message: str) -> str:
+        """去密、截短，并去掉写不成 UTF-8 的孤立代理。"""
+        short = self.context.endpoint.redact(message)[:_MOST_MESSAGE]
+        return short.encode("utf-8", "replace").decode("utf-8")
 
     def _write(self, line: Line) -> None:
         """写给 runner；它不在了就立刻退出：没人听的套件不该再去打扰服务。"""
@@ -146,8 +201,9 @@ class Journal:
             return
         data = encode(line)
         try:
-            while data:
-                data = data[os.write(self._fd, data) :]
+            with self._board.lock():  # 长的一行写得不是一气呵成，几个工人不能交错
+                while data:
+                    data = data[os.write(self._fd, data) :]
         except BrokenPipeError:
             os._exit(3)
 
@@ -173,5 +229,8 @@ def _error_text(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str:
     if call.excinfo is None:
         return report.longreprtext
     place = call.excinfo.traceback[-1]
+    error = call.excinfo.value
+    if isinstance(error, ServiceTrouble):
+        return str(error)
     said = call.excinfo.exconly(tryshort=True)
     return f"{said}\nin the {report.when} of the case, {Path(place.path).name}:{place.lineno + 1}"

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rayeval.domain.functional import CaseResult, Evidence, Outcome
+from rayeval.domain.functional import Capability, CaseResult, Evidence, Outcome, Support
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,10 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """一个用例开始了；runner 由此计时。"""
+    """一个用例在某个工人进程里开始了；runner 由此计时，超时则杀那个进程。"""
 
     case_id: str
+    pid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,17 @@ class Stopped:
     reason: str
 
 
-Line = Collected | Started | Finished | Stopped
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """一个工人进程没有好好退出；它手里的用例由 runner 记 ERROR。"""
+
+    pid: int
+    reason: str
+
+
+Line = Collected | Started | Finished | Stopped | Lost
 _KINDS: dict[str, type[Line]] = {
-    kind.__name__.lower(): kind for kind in (Collected, Started, Finished, Stopped)
+    kind.__name__.lower(): kind for kind in (Collected, Started, Finished, Stopped, Lost)
 }
 
 
@@ -66,5 +75,9 @@ def decode(data: bytes) -> Line:
 def _case(fields: dict[str, Any]) -> CaseResult:
     """字典 → CaseResult。"""
     fields["outcome"] = Outcome(fields["outcome"])
+    fields["strict"] = fields["strict"] and Outcome(fields["strict"])
+    if capability := fields["capability"]:
+        support = Support(capability["support"])
+        fields["capability"] = Capability(**capability | {"support": support})
     fields["evidence"] = tuple(Evidence(**evidence) for evidence in fields["evidence"])
     return CaseResult(**fields)

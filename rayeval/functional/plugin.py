@@ -13,10 +13,11 @@ import pytest
 from pydantic import SecretStr
 
 from rayeval.client.openai import OpenAIClient
-from rayeval.domain.functional import FunctionalSpec
+from rayeval.domain.functional import FunctionalSpec, Support
 from rayeval.domain.scenario import Scenario
 from rayeval.domain.service import Endpoint
 from rayeval.functional.context import SuiteContext, bare_scenario
+from rayeval.functional.crew import ALONE
 from rayeval.functional.expect import Feature
 from rayeval.functional.journal import CLIENT, Journal
 from rayeval.functional.params import case_name, ranges
@@ -48,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "feature(name, *aliases): the optional feature that the case is about"
     )
+    config.addinivalue_line("markers", f"{ALONE}: runs when no other case of its suite does")
     context = _context(config)
     if context is not None:
         config.stash[CONTEXT] = context
@@ -107,10 +109,12 @@ def rayeval_http(endpoint: Endpoint, spec: FunctionalSpec) -> Iterator[OpenAICli
 
 @pytest.fixture
 def client(
-    request: pytest.FixtureRequest, rayeval_http: OpenAIClient, scenario: Scenario
+    request: pytest.FixtureRequest, rayeval_http: OpenAIClient, rayeval_context: SuiteContext
 ) -> RecordingClient:
     """本用例的客户端：每次往返都留痕。"""
-    recording = RecordingClient(rayeval_http, scenario)
+    known = {c.name: c.support for c in rayeval_context.capabilities}
+    thinks = known.get("reasoning") is Support.SUPPORTED
+    recording = RecordingClient(rayeval_http, rayeval_context.scenario, thinks=thinks)
     request.node.stash[CLIENT] = recording
     return recording
 
@@ -122,12 +126,14 @@ def stream(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def feature(request: pytest.FixtureRequest, scenario: Scenario) -> Feature:
+def feature(request: pytest.FixtureRequest, rayeval_context: SuiteContext) -> Feature:
     """用例所关的能力，取自 `@pytest.mark.feature("名", "别名"…)`；场景声明没有的直接跳过。"""
     marker = request.node.get_closest_marker("feature")
     if marker is None or not marker.args:
         pytest.fail('mark the case with @pytest.mark.feature("NAME") to use the feature fixture')
-    found = Feature.of(scenario, *(str(name) for name in marker.args))
+    names = (str(name) for name in marker.args)
+    context = rayeval_context
+    found = Feature.of(context.scenario, *names, observed=context.capabilities)
     if found.declared is False:
         pytest.skip(f"the scenario declares that it lacks the feature {found.name}")
     return found

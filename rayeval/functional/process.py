@@ -105,6 +105,11 @@ class SuiteProcess:
             lines += self._lines(data)
         return lines
 
+    def kill_worker(self, pid: int) -> None:
+        """杀一个工人；它已不在也无妨。"""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
     def output_tail(self) -> str:
         """进程至今输出的末尾。"""
         size = self._output.seek(0, os.SEEK_END)
@@ -141,6 +146,7 @@ class SuiteProcess:
             *(sys.executable, "-P", "-m", "pytest", str(self._target), *chosen),
             *("-p", PLUGIN, "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(root)),
             *("--import-mode=importlib", "-o", "addopts=", "-q", "--tb=short", "--color=no"),
+            "--capture=sys",  # 工人各记各的：fd 那一种的临时文件 fork 之后是共用的
             f"--rayeval-context-fd={context_fd}",
             f"--rayeval-results-fd={results_fd}",
         ]

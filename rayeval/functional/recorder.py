@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,21 @@ from rayeval.client.assemble import from_body, from_chunks
 from rayeval.client.openai import OpenAIClient, Stream
 from rayeval.domain.functional import Evidence
 from rayeval.domain.scenario import Scenario
-from rayeval.functional.exchange import CaseTimeout, Exchange, Json, ServiceTrouble, trim
+from rayeval.functional.exchange import (
+    CaseTimeout,
+    Exchange,
+    Json,
+    ServiceGone,
+    ServiceTrouble,
+    trim,
+)
 
 SHORT = 16
-_ANSWER, _ANSWER_AFTER_THINKING = 256, 2048
+_ANSWER, _ANSWER_IF_IT_THINKS, _ANSWER_AFTER_THINKING = 256, 1024, 2048
 _MOST_EVIDENCE = 12
+MOST_RETRIES = 2
+"""一个用例里，传输出错而一个字节也没收到的请求至多重来这么多次；重来了几次写进结果。"""
+_PAUSE_S = 0.2
 
 
 class RecordingClient:
@@ -25,17 +36,20 @@ class RecordingClient:
     抛 ServiceTrouble；其余状态码都是数据，在 Exchange 里。
     """
 
-    def __init__(self, http: OpenAIClient, scenario: Scenario) -> None:
-        """借用一个已打开的 OpenAIClient；不负责关它。"""
+    def __init__(self, http: OpenAIClient, scenario: Scenario, *, thinks: bool = False) -> None:
+        """借用一个已打开的 OpenAIClient；不负责关它。`thinks` 是探测时见它先想后答。"""
         self.http = http
         self.scenario = scenario
+        self._thinks = thinks
         self.exchanges: list[Exchange] = []
+        self.retries = 0
 
     @property
     def answer_tokens(self) -> int:
         """够写完一个短答的 max_tokens；会先想一想的模型给得多些。"""
-        thinks = self.scenario.features.get("reasoning", False)
-        return _ANSWER_AFTER_THINKING if thinks else _ANSWER
+        if self.scenario.features.get("reasoning", False):
+            return _ANSWER_AFTER_THINKING
+        return _ANSWER_IF_IT_THINKS if self._thinks else _ANSWER
 
     def chat_body(
         self, messages: str | list[Json], *, max_tokens: int | None = SHORT, **params: Any
@@ -90,17 +104,19 @@ class RecordingClient:
         """
         if stream and isinstance(body, dict):
             body = body | {"stream": True}
-        exchange = self._begin("POST", path, body, streamed=stream)
-        if stream:
-            return self._guard(
-                exchange, lambda: self._read_stream(exchange, leave_after), raises=raises
-            )
-        return self._guard(exchange, lambda: self._read_reply(exchange), raises=raises)
+
+        def read(exchange: Exchange) -> None:
+            """照流式与否读完一次。"""
+            if stream:
+                self._read_stream(exchange, leave_after)
+            else:
+                self._read_reply(exchange)
+
+        return self._attempt("POST", path, body, read, streamed=stream, raises=raises)
 
     def get(self, path: str) -> Exchange:
         """GET 一个路径；`root:` 开头的不在 /v1 之下。"""
-        exchange = self._begin("GET", path, None, streamed=False)
-        return self._guard(exchange, lambda: self._read_reply(exchange))
+        return self._attempt("GET", path, None, self._read_reply)
 
     def evidence(self) -> tuple[Evidence, ...]:
         """全部往返的留痕，去密截短；太多时留最后的。"""
@@ -115,28 +131,51 @@ class RecordingClient:
             for e in (exchange.evidence() for exchange in self.exchanges[-_MOST_EVIDENCE:])
         )
 
-    def _begin(self, method: str, path: str, body: object, *, streamed: bool) -> Exchange:
-        """记下要送的；先记后送，半路出事也有痕迹。"""
-        exchange = Exchange(method, path, body, streamed)
-        self.exchanges.append(exchange)
+    def strict_broken(self) -> tuple[str, ...]:
+        """只有严判才怪罪的违约，不重复。"""
+        return tuple(dict.fromkeys(b for e in self.exchanges for b in e.strict_broken))
+
+    def _attempt(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        read: Callable[[Exchange], None],
+        *,
+        streamed: bool = False,
+        raises: bool = True,
+    ) -> Exchange:
+        """送一次；传输出错而一个字节也没收到的，在用例的次数之内重来。
+
+        每次都先记后送，半路出事也有痕迹；服务不行时按 `raises` 抛出。
+        """
+        while True:
+            exchange = Exchange(method, path, body, streamed)
+            self.exchanges.append(exchange)
+            self._guard(exchange, read)
+            if not exchange.unanswered or self.retries >= MOST_RETRIES:
+                break
+            self.retries += 1
+            time.sleep(_PAUSE_S * self.retries)
+        if raises and exchange.trouble:
+            kind = ServiceGone if exchange.unreachable else ServiceTrouble
+            raise kind(f"{exchange.trouble}\nsent: {exchange.sent()}")
         return exchange
 
-    def _guard(
-        self, exchange: Exchange, read: Callable[[], None], *, raises: bool = True
-    ) -> Exchange:
-        """读；传输上的失败写进 Exchange.failure，服务不行时按 `raises` 抛出。"""
+    def _guard(self, exchange: Exchange, read: Callable[[Exchange], None]) -> None:
+        """读；传输上的失败写进 Exchange，用例超时原样抛出。"""
         try:
-            read()
+            read(exchange)
         except httpx.TimeoutException as error:
             exchange.failure = f"{type(error).__name__}: no answer within the case's time limit"
         except httpx.HTTPError as error:
             exchange.failure = f"{type(error).__name__}: {error}"
+            transport = isinstance(error, httpx.TransportError)
+            exchange.unanswered = transport and exchange.status is None
+            exchange.unreachable = isinstance(error, httpx.ConnectError)
         except CaseTimeout as error:
             exchange.failure = str(error)
             raise
-        if raises and exchange.trouble:
-            raise ServiceTrouble(f"{exchange.trouble}\nsent: {exchange.sent()}")
-        return exchange
 
     def _read_reply(self, exchange: Exchange) -> None:
         """非流式：一次收齐。"""

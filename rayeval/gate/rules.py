@@ -11,6 +11,7 @@ from rayeval.domain.functional import Outcome
 from rayeval.domain.report import CellReport, ScenarioReport, StageResult, Status
 from rayeval.domain.verdict import Finding, GateSpec, Level
 from rayeval.gate.compare import baseline_present, beyond, e2e_p99, qps, ttft_p99
+from rayeval.gate.drift import drift
 
 Check = Callable[[ScenarioReport, ScenarioReport | None, GateSpec], list[Finding]]
 
@@ -51,14 +52,20 @@ def stages(now: ScenarioReport, _: ScenarioReport | None, __: GateSpec) -> list[
     ]
 
 
-def functional(now: ScenarioReport, _: ScenarioReport | None, __: GateSpec) -> list[Finding]:
-    """功能必须全过：每个 FAIL、ERROR 的用例一条；一个都没真正跑也不算过。"""
+def functional(now: ScenarioReport, _: ScenarioReport | None, spec: GateSpec) -> list[Finding]:
+    """功能必须全过（按配置的判法）：每个 FAIL、ERROR 的用例一条；一个都没真正跑也不算过。"""
+    strict = spec.functional == "strict"
     bad = [
         Finding(
-            "functional", Level.FAIL, "broken", now.scenario, case.case_id, _case_line(case.message)
+            "functional",
+            Level.FAIL,
+            "broken",
+            now.scenario,
+            case.case_id,
+            _case_line(case.said(strict=strict)),
         )
         for case in now.cases
-        if case.outcome in (Outcome.FAIL, Outcome.ERROR)
+        if case.verdict(strict=strict) in (Outcome.FAIL, Outcome.ERROR)
     ]
     stage = now.stage("functional")
     if bad or not _ran("functional", now, stage):
@@ -154,6 +161,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "perf": Rule(perf, daily_warns=True),
         "certificate": Rule(certificate),
         "fail_ratio": Rule(fail_ratio, daily_warns=True),
+        "capabilities": Rule(drift, compares=True),
         "baseline": Rule(baseline_present, compares=True),
         "ttft_p99": Rule(ttft_p99, compares=True, daily_warns=True),
         "e2e_p99": Rule(e2e_p99, compares=True, daily_warns=True),

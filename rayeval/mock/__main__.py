@@ -49,19 +49,45 @@ def parser() -> argparse.ArgumentParser:
     flag("--answer-key", metavar="CSV", help="questions with their correct answers (GPQA columns)")
     flag("--accuracy", type=float, default=1.0, help="share of known questions answered right")
     flag("--log", metavar="CSV", help="write when each request really happened")
+    flag(
+        "--fault",
+        action="append",
+        type=_fault,
+        metavar="NAME[:every=N,after=N,burst=N]",
+        help="break the interface in one named way, repeatable; see --list-faults",
+    )
+    flag("--list-faults", action="store_true", help="print every fault and its defect, and exit")
     return make
+
+
+def _fault(text: str) -> str:
+    """`--fault` 的值，原样；写错时由 argparse 说给人听。"""
+    from rayeval.mock.faults.registry import dose
+
+    try:
+        dose(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """跑到 SIGTERM 或 SIGINT；0 为正常收场，2 为参数或文件不成立，3 为端口占用。"""
     options = parser()
     args = options.parse_args(argv)
+    if args.list_faults:
+        from rayeval.mock.faults.registry import listing
+
+        print(listing())  # noqa: T201 命令行程序的话
+        return 0
     if min(args.ttft_ms, args.itl_ms, args.role_ms) < 0:
         options.error("--ttft-ms, --itl-ms and --role-ms must be at least 0")
     if not 0 <= args.accuracy <= 1:
         options.error("--accuracy must be between 0 and 1")
-    values = {name: value for name, value in vars(args).items() if name != "model"}
-    settings = Settings(models=tuple(args.model or ["mock"]), **values)
+    written = {"model", "fault", "list_faults"}
+    values = {name: value for name, value in vars(args).items() if name not in written}
+    models, faults = tuple(args.model or ["mock"]), tuple(args.fault or ())
+    settings = Settings(models=models, faults=faults, **values)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     import uvloop
 

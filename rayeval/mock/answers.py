@@ -80,14 +80,18 @@ def answer(talk: Talk, rng: random.Random) -> str:
     return _styled(_chat(talk, rng), talk.system)
 
 
-def think(talk: Talk) -> str:
-    """推理的文字；与正文不同，语言相同。"""
+def think(talk: Talk, rng: random.Random) -> str:
+    """推理的文字；与正文不同，语言相同，随采样而变。"""
     topic = _topic(talk.last)
     if talk.tongue == "zh":
-        return f"用户说的是“{topic}”。先弄清要求，再检查有没有陷阱，最后组织简洁的回答。"
+        opener = rng.choice(
+            ("嗯，", "好，", "来看，", "先想想，", "那么，", "这样，", "注意，", "")
+        )
+        return f"{opener}用户说的是“{topic}”。先弄清要求，再检查有没有陷阱，最后组织简洁的回答。"
+    opener = rng.choice(("Okay", "Well", "Hmm", "So", "Right", "Now", "Alright", "Let me see"))
     return (
-        f"The user says: {topic}. First I work out what is being asked, then I check it for "
-        "traps, and then I put together a short reply."
+        f"{opener}, the user says: {topic}. First I work out what is being asked, then I check it "
+        "for traps, and then I put together a short reply."
     )
 
 

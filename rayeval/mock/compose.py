@@ -57,7 +57,7 @@ class Composer:
         key = self._key(call, talk, number, seq)
         segments = []
         if call.thinking:
-            segments.append(Segment(REASONING, tokenizer.split(think(talk))))
+            segments.append(Segment(REASONING, _biased(_thought(talk, key), call)))
         choice = Choice(index, segments)
         called = invocations(call, talk.last, key) if call.tools else []
         if called:
@@ -85,6 +85,11 @@ class Composer:
         if call.seed is not None:
             return roll(*about, call.seed, number)
         return roll(*about, "free", seq, number)
+
+
+def _thought(talk: Talk, key: int) -> list[str]:
+    """推理的词元；另掷一回骰子，正文不因想没想而变。"""
+    return tokenizer.split(think(talk, shuffler(key, "think")))
 
 
 def _talks(call: Call) -> list[Talk]:

@@ -93,7 +93,7 @@ class Fields:
 
 def wrong_type(name: str, wanted: str, value: object) -> Refused:
     """类型不对。"""
-    return Refused(f"{name} must be {wanted}, got {shown(value)}", param=name)
+    return Refused(f"{name} must be {wanted}, got {shown(value)}", param=name, why="type")
 
 
 def out_of_range(name: str, low: float, high: float, value: object) -> Refused:
@@ -102,7 +102,7 @@ def out_of_range(name: str, low: float, high: float, value: object) -> Refused:
         message = f"{name} must be at least {low:g}, got {shown(value)}."
     else:
         message = f"{name} must be in [{low:g}, {high:g}], got {shown(value)}."
-    return Refused(message, param=name)
+    return Refused(message, param=name, why="range")
 
 
 def shown(value: object) -> str:

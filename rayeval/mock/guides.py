@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +12,14 @@ from rayeval.mock.call import Guide
 from rayeval.mock.fields import Fields, shown, wrong_type
 from rayeval.mock.refusal import Refused
 
+_LITERAL = re.compile(r'"([^"\\]+)"')
+_GRAMMAR = re.compile(r'\s*root\s*::=\s*"[^"\\]+"(?:\s*\|\s*"[^"\\]+")*\s*')
 _EXTRAS = ("json", "regex", "choice", "json_object")
 
 
 def read_guide(fields: Fields) -> Guide | None:
     """请求里的约束；没有为 None，一个以上或不认识的抛 Refused。"""
-    guides = [_format(fields), *_extras(fields.body, "guided_")]
+    guides = [_format(fields), *_extras(fields.body, "guided_"), *_plain(fields.body)]
     outputs = fields.mapping("structured_outputs")
     guides += _extras(outputs, "")
     named = [guide for guide in guides if guide is not None]
@@ -67,6 +70,19 @@ def _extras(body: dict[str, Any], prefix: str) -> list[Guide]:
         if value is not None:
             found.append(readers[name](value, prefix + name))
     return [guide for guide in found if guide is not None]
+
+
+def _plain(body: dict[str, Any]) -> list[Guide]:
+    """SGLang 的 regex；llama.cpp 的 grammar，只认 `root ::= "甲" | "乙"` 这样的字面备选。"""
+    found = []
+    if body.get("regex") is not None:
+        found.append(_regex(body["regex"], "regex"))
+    if (grammar := body.get("grammar")) is not None:
+        if not isinstance(grammar, str) or not _GRAMMAR.fullmatch(grammar):
+            wanted = 'root ::= "TEXT" | "TEXT", literals without escapes'
+            raise Refused(f"grammar: only {wanted}, is supported", param="grammar")
+        found.append(Guide("choice", _LITERAL.findall(grammar)))
+    return found
 
 
 def _json(value: Any, name: str) -> Guide:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import struct
 
 
 class Outlet:
@@ -39,6 +40,12 @@ class Outlet:
             return
         if sent < len(data):
             transport.write(data[sent:])
+
+    def reset(self) -> None:
+        """立即以 RST 断开，积压的丢弃：只有故障才这么做。"""
+        sock: socket.socket = self._transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
 
     def close(self) -> None:
         """发完积压后关闭。"""

@@ -14,6 +14,8 @@ from rayeval.mock.settings import Settings
 
 Json = dict[str, Any]
 _TEXT_DEFAULT_TOKENS = 16
+_SURE = 0.01
+"""被选的词元至少占一半，top_p 这么小就只剩它。"""
 _MAX_N, _MAX_LOGPROBS, _SEED_LIMIT = 128, 20, 2**63 - 1
 
 
@@ -84,9 +86,8 @@ class Intake:
             raise Refused(
                 "Stream options can only be defined when `stream=True`.", param="stream_options"
             )
-        fields.number("top_p", 1.0, 0, 1)
-        fields.number("min_p", 0.0, 0, 1)
-        fields.integer("top_k", -1)
+        temperature = fields.number("temperature", 1.0, 0, 2)
+        temperature = 0.0 if _greedy(fields) else temperature
         fields.text("user")
         return Call(
             chat=chat,
@@ -96,7 +97,7 @@ class Intake:
             n=fields.integer("n", 1, _MAX_N) or 1,
             min_tokens=fields.integer("min_tokens", 0) or 0,
             ignore_eos=fields.flag("ignore_eos"),
-            temperature=fields.number("temperature", 1.0, 0, 2),
+            temperature=temperature,
             seed=fields.integer("seed", -_SEED_LIMIT - 1, _SEED_LIMIT),
             penalties=_penalties(fields),
             stops=fields.stops(),
@@ -115,6 +116,7 @@ class Intake:
                 f"The model `{name}` does not exist.",
                 param="model",
                 status=HTTPStatus.NOT_FOUND,
+                why="model",
             )
         return name
 
@@ -157,7 +159,14 @@ class Intake:
             f"{prompt + completion} tokens ({prompt} in the {what}, {completion} in the "
             f"completion). Please reduce the length of the {what} or completion.",
             param="max_tokens" if prompt < limit else what,
+            why="context",
         )
+
+
+def _greedy(fields: Fields) -> bool:
+    """收窄到只剩最可能的那个词元：与温度 0 是一回事。"""
+    top_p, min_p = fields.number("top_p", 1.0, 0, 1), fields.number("min_p", 0.0, 0, 1)
+    return top_p <= _SURE or min_p >= 1 or fields.integer("top_k", -1) == 1
 
 
 def _checked(call: Call) -> Call:

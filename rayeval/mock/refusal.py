@@ -22,12 +22,14 @@ class Refused(Exception):  # noqa: N818 这是对请求的答复，不是本服�
         param: str | None = None,
         status: HTTPStatus = HTTPStatus.BAD_REQUEST,
         kind: str | None = None,
+        why: str = "",
     ) -> None:
-        """收下要写进错误体的话。"""
+        """收下要写进错误体的话；`why` 不进错误体，是 type、range、model、context 或空。"""
         super().__init__(message)
         self.message = message
         self.param = param
         self.status = status
+        self.why = why
         self.kind = kind or _KINDS.get(status, status.phrase)
 
     def body(self) -> dict[str, Any]:

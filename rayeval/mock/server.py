@@ -13,6 +13,7 @@ from typing import cast
 import httptools
 
 from rayeval.mock import frames
+from rayeval.mock.faults.mischief import Mischief
 from rayeval.mock.outlet import Outlet
 from rayeval.mock.refusal import Refused
 
@@ -41,6 +42,7 @@ class Exchange:
         self.request = request
         self.on_abort: Callable[[], None] | None = None
         self.streaming = False
+        self.faults = Mischief()
         self._connection = connection
         self._held = b""
 
@@ -73,6 +75,10 @@ class Exchange:
             data = frames.chunk(data) + frames.LAST_CHUNK
         self._connection.outlet.write(self._release(data))
         self._connection.finished(self)
+
+    def reset(self) -> None:
+        """以 RST 断开这条连接；随后照对端离开处置。"""
+        self._connection.outlet.reset()
 
     def abort(self) -> None:
         """对端离开。"""

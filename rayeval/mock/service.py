@@ -19,6 +19,8 @@ from rayeval import __version__
 from rayeval.mock import frames, tokenizer
 from rayeval.mock.call import Call
 from rayeval.mock.compose import Composer
+from rayeval.mock.faults.mischief import mischief
+from rayeval.mock.faults.registry import dose
 from rayeval.mock.ledger import Ledger
 from rayeval.mock.pacer import Pacer
 from rayeval.mock.params import Intake
@@ -44,6 +46,7 @@ class Service:
         self._truth = TruthLog(settings.log) if settings.log else None
         self._intake = Intake(settings)
         self._composer = Composer(settings)
+        self._doses = tuple(dose(text) for text in settings.faults)
         self._serial = itertools.count()
         self._nonce = secrets.token_hex(6)
         self._born = int(time.time())
@@ -113,7 +116,11 @@ class Service:
             raise Refused("Unauthorized", status=HTTPStatus.UNAUTHORIZED)
 
     def _refuse(self, exchange: Exchange, refused: Refused) -> None:
-        """按 vLLM 的写法拒绝：401 的 error 是一句话，405 带上允许的方法。"""
+        """按 vLLM 的写法拒绝：401 的 error 是一句话，405 带上允许的方法；故障可以另写。"""
+        if (written := exchange.faults.written(refused)) is not None:
+            self.ledger.by_status[str(written.status)] += 1
+            exchange.reply(written.status, written.body, written.kind)
+            return
         self.ledger.by_status[str(int(refused.status))] += 1
         extra, body = None, refused.body()
         if refused.status == HTTPStatus.UNAUTHORIZED:
@@ -188,9 +195,12 @@ class Service:
         """一次生成：校验、作答成计划、播放；被拒的也是一次。"""
         seq = next(self._serial)
         self.ledger.begin()
+        faults = exchange.faults = mischief(self._doses, seq + 1)
         try:
-            call = read(_object(exchange))
-            plan = self._composer.compose(call, seq, f"{self._nonce}{seq:08x}")
+            plan = faults.planned(
+                _object(exchange),
+                lambda body: self._composer.compose(read(body), seq, f"{self._nonce}{seq:08x}"),
+            )
         except Exception as error:
             self.ledger.end("refused")
             status = error.status if isinstance(error, Refused) else 500
@@ -199,13 +209,20 @@ class Service:
         self.ledger.by_status["200"] += 1
         request = exchange.request
         sink = Sink(exchange.begin, exchange.write, exchange.end)
+        sink = faults.sink(sink, plan.call, exchange.reset)
 
         def done(truth: Truth) -> None:
             """补上序号与请求标识，记下真值。"""
             self._record(replace(truth, seq=seq, request_id=_request_id(exchange)))
 
         playback = Playback(plan, sink, self.ledger, request.arrived, done)
-        exchange.on_abort = playback.abort
+
+        def left() -> None:
+            """客户端中途走了：停下，故障也知道。"""
+            playback.abort()
+            faults.left()
+
+        exchange.on_abort = left if faults else playback.abort
         moment = playback.start()
         if moment is not None:
             self._pacer.add(moment, playback)

@@ -43,7 +43,8 @@ def parse_jitter(text: str) -> Jitter:
 class Settings:
     """全部启动参数；时间以毫秒写，因为命令行如此。
 
-    `role_ms` 是角色块（不是词元）离请求到达多久；`late_ms` 是迟到 P99 的容忍上限。
+    `role_ms` 是角色块（不是词元）离请求到达多久；`late_ms` 是迟到 P99 的容忍上限；
+    `faults` 是 `--fault` 的原文，各是 NAME 或 NAME:every=N,after=N,burst=N。
     """
 
     host: str = "127.0.0.1"
@@ -62,6 +63,7 @@ class Settings:
     answer_key: str | None = None
     accuracy: float = 1.0
     log: str | None = None
+    faults: tuple[str, ...] = ()
 
     @property
     def paced(self) -> bool:

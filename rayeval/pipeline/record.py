@@ -92,6 +92,8 @@ class Recorder:
             "junit.xml": junit.junit_xml(self._id, self._cases),
             "evidence.jsonl": functional_json.evidence_jsonl(self._cases),
         }
+        if any(case.capability for case in self._cases):
+            files["capabilities.json"] = functional_json.capabilities_json(self._id, self._cases)
         write, where = self._artifacts.write, self._artifacts.functional
         return [write(where(self._id, name), data) for name, data in files.items()]
 

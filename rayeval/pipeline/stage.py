@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rayeval.accuracy import aggregate, benchmarks, gpqa, prompt
@@ -17,12 +17,18 @@ from rayeval.domain.events import (
     Event,
     Progress,
 )
-from rayeval.domain.functional import CaseResult, Outcome
+from rayeval.domain.functional import (
+    Capability,
+    CaseResult,
+    Outcome,
+    SuiteTask,
+    capability_map,
+)
 from rayeval.domain.report import Status
 from rayeval.domain.run import ScenarioPlan
 from rayeval.domain.service import Endpoint
 from rayeval.errors import ServiceLostError
-from rayeval.functional.runner import run_suite, suite_tasks
+from rayeval.functional.runner import probe_task, run_suite, suite_tasks
 from rayeval.perf.crew import LoadCrew
 from rayeval.perf.drive import drive
 from rayeval.pipeline.executor import Crash, Executor, Kind, Profile
@@ -54,30 +60,47 @@ Stage = Callable[[Bench], Outcomes]
 
 
 def functional(bench: Bench) -> Outcomes:
-    """各套件并行；有 FAIL 或 ERROR 即 FAIL，一个用例也没有即 ERROR。"""
+    """先探能力，再跑各套件，套件并行；有 FAIL 或 ERROR 即 FAIL，一个用例也没有即 ERROR。
+
+    结局按宽判；严判由门禁按配置去看。
+    """
     spec = bench.plan.functional
     assert spec is not None  # noqa: S101 计划了才会来
-    tasks = suite_tasks(bench.plan.scenario, bench.endpoint, spec)
-    seen: Counter[Outcome] = Counter()
-    ran = 0
-    profile = Profile(Kind.SUITE, width=spec.workers)
-    for emission in bench.executor.fan_out(run_suite, tasks, profile, pulse=bench.pulse):
-        case = emission.event
-        if emission.crash is not None:
-            case = _crashed_suite(emission.item.suite, emission.crash)
-        if case is None:
-            continue
-        seen[case.outcome] += 1
-        ran += not case.case_id.endswith("/session") or case.outcome is not Outcome.SKIP
-        yield CaseFinished(case)
-        yield Progress("functional", note=case.case_id, done=seen.total())
-    if not ran:
+    scenario, seen = bench.plan.scenario, Counter[Outcome]()
+    capabilities: tuple[Capability, ...] = ()
+    if spec.probe:
+        probed = yield from _suites(bench, (probe_task(scenario, bench.endpoint, spec),), seen)
+        capabilities = capability_map(probed)
+    tasks = suite_tasks(scenario, bench.endpoint, spec, capabilities)
+    cases = yield from _suites(bench, tasks, seen)
+    ran = [c for c in cases if not c.case_id.endswith("/session") or c.outcome is not Outcome.SKIP]
+    if tasks and not ran:
         chosen = f" matches {spec.select!r}" if spec.select else " ran"
         return Status.ERROR, f"no case{chosen}"
     bad = seen[Outcome.FAIL] + seen[Outcome.ERROR]
     if bad:
         return Status.FAIL, f"{bad} of {seen.total()} cases did not pass"
     return Status.PASS, ""
+
+
+def _suites(
+    bench: Bench, tasks: Sequence[SuiteTask], seen: Counter[Outcome]
+) -> Generator[Event, None, list[CaseResult]]:
+    """跑几个套件，边跑边说，返回全部用例；各结局记进 `seen`。"""
+    cases: list[CaseResult] = []
+    spec = bench.plan.functional
+    profile = Profile(Kind.SUITE, width=spec.workers if spec is not None else None)
+    for emission in bench.executor.fan_out(run_suite, tasks, profile, pulse=bench.pulse):
+        case = emission.event
+        if emission.crash is not None:
+            case = _crashed_suite(emission.item.suite, emission.crash)
+        if case is None:
+            continue
+        cases.append(case)
+        seen[case.outcome] += 1
+        yield CaseFinished(case)
+        yield Progress("functional", note=case.case_id, done=seen.total())
+    return cases
 
 
 def _crashed_suite(suite: str, crash: Crash) -> CaseResult:

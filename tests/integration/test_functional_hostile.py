@@ -2,83 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 
 import pytest
 
 from rayeval.domain.functional import FunctionalSpec, Outcome
-from rayeval.domain.service import Endpoint
 from rayeval.functional.context import bare_scenario
 from rayeval.functional.runner import run_suite, suite_tasks
-
-USAGE = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
-
-
-class Script(BaseHTTPRequestHandler):
-    """按 server.answer(请求体, 第几个) 作答：(状态, 类型, 正文)；None 是挂着不答。"""
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        answer = self.server.answer(body, next(self.server.count))
-        if answer is None:
-            self.server.over.wait(30)
-            self.close_connection = True
-            return
-        status, kind, payload = answer
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(payload)))
-        self.end_headers()
-        self.wfile.write(payload)
-
-    def log_message(self, *args):
-        pass
+from tests.integration.openai_script import DROP, delta, events, serving, whole
 
 
 @pytest.fixture
 def serve():
-    """起一个照剧本作答的服务，给出它的 Endpoint。"""
-    servers = []
-
-    def start(answer):
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Script)
-        server.answer, server.count, server.over = answer, itertools.count(), threading.Event()
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        return Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "m")
-
-    yield start
-    for server, thread in servers:
-        server.over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with ExitStack() as stack:
+        yield lambda answer: stack.enter_context(serving(answer))
 
 
 def run(endpoint, suite, select, **spec):
     made = FunctionalSpec(suites=(suite,), select=select, **spec)
     (task,) = suite_tasks(bare_scenario(endpoint, {}), endpoint, made)
     return {case.case_id.partition("/")[2]: case for case in run_suite(task)}
-
-
-def whole(message, finish="stop", status=200, **extra):
-    choice = {"index": 0, "message": {"role": "assistant"} | message, "finish_reason": finish}
-    body = {"id": "x", "object": "chat.completion", "choices": [choice], "usage": USAGE} | extra
-    return status, "application/json", json.dumps(body).encode()
-
-
-def events(*datas):
-    return 200, "text/event-stream", "".join(f"data: {data}\n\n" for data in datas).encode()
-
-
-def delta(finish=None, **fields):
-    choice = {"index": 0, "delta": fields, "finish_reason": finish}
-    return json.dumps({"id": "x", "object": "chat.completion.chunk", "choices": [choice]})
 
 
 GOOD = whole({"content": "hello there"})
@@ -94,9 +37,12 @@ def test_service_that_is_unavailable_every_second_time_gives_errors_never_skips(
 
 
 def test_service_that_hangs_is_an_error_and_ends_the_suite(serve):
-    cases = run(serve(lambda body, count: None), "chat_core", "answers", case_timeout_s=0.4)
+    cases = run(
+        serve(lambda body, count: None), "chat_core", "answers", case_timeout_s=0.4, concurrency=1
+    )
     assert {case.outcome for case in cases.values()} == {Outcome.ERROR}
     messages = [case.message for case in cases.values()]
+    assert len(messages) == 8
     assert sum("exceeded its limit" in message for message in messages[:2]) == 2
     assert all("not run" in message for message in messages[2:])
     first = next(iter(cases.values())).evidence[0]
@@ -110,10 +56,8 @@ STREAM = [delta(role="assistant"), delta(content="hi"), delta("stop")]
 @pytest.mark.parametrize(
     ("answer", "outcome", "said"),
     [
-        (events(*STREAM), Outcome.FAIL, "[DONE]"),
         (events(*STREAM[:2], "[DONE]"), Outcome.FAIL, "finish_reason"),
         (events(STREAM[0], STREAM[2], "[DONE]"), Outcome.FAIL, "not blank"),
-        (events(*STREAM[1:], "[DONE]"), Outcome.FAIL, "role"),
         (events(STREAM[0], "{broken", *STREAM[1:], "[DONE]"), Outcome.FAIL, "JSON object"),
         (events(STREAM[0], '{"error": {"message": "no memory"}}'), Outcome.ERROR, "no memory"),
         (events("null", '{"choices": null}', "[]", "[DONE]"), Outcome.FAIL, "JSON object"),
@@ -216,3 +160,35 @@ def test_schema_ignored_is_told_from_schema_broken(serve):
     (case,) = cases.values()
     assert case.outcome is Outcome.FAIL
     assert "$.score: 1000 is greater than the maximum of 5" in case.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(events(*STREAM), "[DONE]"), (events(*STREAM[1:], "[DONE]"), "role")],
+)
+def test_what_clients_can_do_without_is_blamed_by_the_strict_verdict_alone(serve, answer, said):
+    cases = run(serve(lambda body, count: answer), "chat_core", "answers and stream-en and not non")
+    (case,) = cases.values()
+    assert (case.outcome, case.strict) == (Outcome.PASS, Outcome.FAIL)
+    assert said in case.strict_message
+    assert case.verdict(strict=False) is Outcome.PASS
+
+
+def test_request_whose_connection_broke_unanswered_is_sent_again_and_that_is_told(serve):
+    endpoint = serve(lambda body, count: DROP if count < 2 else GOOD)
+    (case,) = run(endpoint, "chat_core", "answers and non_stream-en").values()
+    assert (case.outcome, case.retries) == (Outcome.PASS, 2)
+    assert [evidence.status for evidence in case.evidence] == [None, None, 200]
+
+
+def test_third_broken_connection_is_an_error(serve):
+    (case,) = run(serve(lambda *_: DROP), "chat_core", "answers and non_stream-en").values()
+    assert (case.outcome, case.retries) == (Outcome.ERROR, 2)
+    assert len(case.evidence) == 3
+
+
+def test_status_5xx_is_never_sent_again(serve):
+    asked = []
+    endpoint = serve(lambda body, count: asked.append(body) or whole({}, status=503))
+    (case,) = run(endpoint, "chat_core", "answers and non_stream-en").values()
+    assert (case.outcome, case.retries, len(asked)) == (Outcome.ERROR, 0, 1)

@@ -27,7 +27,7 @@ def suite(tmp_path):
     def write(source, **spec):
         path = tmp_path / "test_mine.py"
         path.write_text(source, encoding="utf-8")
-        limits = {"case_timeout_s": 20.0} | spec
+        limits = {"case_timeout_s": 20.0, "concurrency": 1} | spec
         made = FunctionalSpec(suites=(), paths=(str(path),), **limits)
         return suite_tasks(bare_scenario(ENDPOINT, {}), ENDPOINT, made)[0]
 
@@ -109,16 +109,16 @@ def test_good(): pass
 def test_deadly(endpoint):
     print("last words", endpoint.api_key.get_secret_value(), file=sys.__stderr__, flush=True)
     os._exit(9)
-def test_never(): pass
+def test_next(): pass
 """)
     cases = list(run_suite(task))
     assert outcomes(cases) == {
         "mine/good": Outcome.PASS,
         "mine/deadly": Outcome.ERROR,
-        "mine/never": Outcome.ERROR,
+        "mine/next": Outcome.PASS,
     }
     assert "exit code 9" in cases[1].message
-    assert "not run" in cases[2].message
+    assert "last words" in cases[1].message
     assert KEY not in repr(cases)
 
 
@@ -150,15 +150,91 @@ import signal, time
 def test_deaf():
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGINT})
     time.sleep(60)
-def test_never(): pass
+def test_next(): pass
 """,
         case_timeout_s=0.3,
     )
     begin = time.monotonic()
     cases = list(run_suite(task))
-    assert outcomes(cases) == {"mine/deaf": Outcome.ERROR, "mine/never": Outcome.ERROR}
-    assert "its process was killed" in cases[0].message
+    assert outcomes(cases) == {"mine/deaf": Outcome.ERROR, "mine/next": Outcome.PASS}
+    assert "it was killed" in cases[0].message
     assert time.monotonic() - begin < 15
+
+
+MEET = """
+import pathlib, time
+def meet(mine, other, folder=pathlib.Path({folder!r})):
+    (folder / mine).touch()
+    while not (folder / other).exists(): time.sleep(0.01)
+"""
+
+
+def test_cases_of_a_suite_run_side_by_side(suite, tmp_path):
+    source = MEET.format(folder=str(tmp_path)) + """
+def test_a(): meet("a", "b")
+def test_b(): meet("b", "a")
+"""
+    both = suite(source, concurrency=2)
+    assert outcomes(run_suite(both)) == {"mine/a": Outcome.PASS, "mine/b": Outcome.PASS}
+    for name in "ab":
+        (tmp_path / name).unlink()
+    one_by_one = suite(source, concurrency=1, case_timeout_s=0.5)
+    assert outcomes(run_suite(one_by_one))["mine/a"] is Outcome.ERROR
+
+
+def test_case_marked_alone_runs_after_all_others_one_at_a_time(suite, tmp_path):
+    log = tmp_path / "log"
+    task = suite(
+        f"""
+import pathlib, pytest
+def note(text):
+    with open({str(log)!r}, "a") as file: file.write(text + "\\n")
+@pytest.mark.alone
+@pytest.mark.parametrize("x", [1, 2])
+def test_alone(x): note("in"); note("out")
+@pytest.mark.parametrize("x", range(6))
+def test_crowd(x): note("crowd")
+""",
+        concurrency=4,
+    )
+    assert set(outcomes(run_suite(task)).values()) == {Outcome.PASS}
+    lines = log.read_text(encoding="utf-8").split()
+    assert lines == ["crowd"] * 6 + ["in", "out"] * 2
+
+
+def test_module_and_session_fixtures_are_made_once_a_worker_and_put_away(suite, tmp_path):
+    log = tmp_path / "log"
+    task = suite(f"""
+import pytest
+def note(text):
+    with open({str(log)!r}, "a") as file: file.write(text + "\\n")
+@pytest.fixture(scope="module")
+def thing():
+    note("made"); yield 1; note("put_away")
+@pytest.mark.parametrize("x", range(5))
+def test_it(thing, x): pass
+""")
+    assert set(outcomes(run_suite(task)).values()) == {Outcome.PASS}
+    assert log.read_text(encoding="utf-8").split() == ["made", "put_away"]
+
+
+def test_neighbours_of_a_dead_case_keep_their_outcomes(suite):
+    task = suite(
+        """
+import os, pytest
+@pytest.mark.parametrize("x", range(12))
+def test_it(x):
+    if x % 4 == 1: os._exit(7)
+""",
+        concurrency=3,
+    )
+    found = outcomes(run_suite(task))
+    assert len(found) == 12
+    assert sorted(k for k, v in found.items() if v is not Outcome.PASS) == [
+        "mine/it[1]",
+        "mine/it[5]",
+        "mine/it[9]",
+    ]
 
 
 def test_suite_without_cases_is_an_error(suite):

@@ -25,6 +25,7 @@ from rayeval.functional.recorder import RecordingClient
 ENGLISH = "Write one short sentence about the sea."
 CHINESE = "用一句话介绍大海。"
 MIXED = "Please explain 深度学习 in one sentence, 中英文混合。"
+_LONGEST_CONTEXT = 300_000
 COUNTING = "Count from 1 to 50 in words, separated by commas."
 
 
@@ -43,6 +44,7 @@ def test_answers(client: RecordingClient, stream: bool, prompt: str) -> None:
         'the role of the answer is "assistant"',
         CHAT_CHUNK if stream else CHAT_OBJECT,
         {"role": reply.message.role},
+        strict=stream,
     )
 
 
@@ -104,9 +106,10 @@ def test_stream_is_well_formed(client: RecordingClient) -> None:
     choices = [choice for chunk in reply.chunks for choice in chunk.get("choices") or []]
     delta = choices[0].get("delta") or {}
     promise = "the first chunk's delta carries the role"
-    expect(reply, delta.get("role") == "assistant", promise, CHAT_CHUNK, choices[0])
+    expect(reply, delta.get("role") == "assistant", promise, CHAT_CHUNK, choices[0], strict=True)
 
 
+@pytest.mark.alone
 @pytest.mark.feature("seed")
 def test_stream_equals_non_stream(client: RecordingClient, feature: Feature) -> None:
     """温度 0 与同一 seed：流式拼起来与非流式一字不差。"""
@@ -197,11 +200,10 @@ def test_gives_logprobs(client: RecordingClient, feature: Feature, stream: bool)
 
 
 def test_unknown_model_is_refused(client: RecordingClient) -> None:
-    """没有的模型名：4xx，不能拿别的模型来答。"""
+    """没有的模型名：4xx，不能拿别的模型来答；只服务一个模型的常不看它，宽判放过。"""
     body = client.chat_body("Say OK.") | {"model": "no-such-model-7f3a"}
-    expect_rejection(
-        client, client.post("/chat/completions", body, raises=False), "an unknown model"
-    )
+    reply = client.post("/chat/completions", body, raises=False)
+    expect_rejection(client, reply, "an unknown model", strict=True)
 
 
 def test_errors_have_the_shape_of_the_interface(client: RecordingClient) -> None:
@@ -212,9 +214,34 @@ def test_errors_have_the_shape_of_the_interface(client: RecordingClient) -> None
     expect_rejection(client, reply, "a chat request without messages")
     error = reply.body.get("error") if isinstance(reply.body, dict) else None
     shaped = isinstance(error, dict) and isinstance(error.get("message"), str)
-    expect(reply, shaped, "an error body is an object error with a message", ERRORS)
+    expect(reply, shaped, "an error body is an object error with a message", ERRORS, strict=True)
+    typed = isinstance(error, dict) and isinstance(error.get("type"), str)
+    expect(reply, typed, "an error object has a type", ERRORS, strict=True)
 
 
+def test_overflowing_prompt_is_refused(client: RecordingClient) -> None:
+    """比上下文还长的提示：4xx，不能悄悄截短；服务没说上下文多长、或长得出奇的跳过。"""
+    length = _context_length(client.get("/models"))
+    if not 0 < length <= _LONGEST_CONTEXT:
+        pytest.skip(f"GET /models tells no context length below {_LONGEST_CONTEXT}: {length}")
+    body = client.chat_body("1 a " * length)
+    reply = client.post("/chat/completions", body, raises=False)
+    expect_rejection(client, reply, f"a prompt longer than the context of {length} tokens", CHAT)
+
+
+def _context_length(models: Exchange) -> int:
+    """模型列表里写着的上下文长度：vLLM、SGLang 的 max_model_len，llama.cpp 的 meta；没写为 0。"""
+    data = models.body.get("data") if isinstance(models.body, dict) else None
+    found: list[object] = []
+    for model in data if isinstance(data, list) else []:
+        meta = model.get("meta") if isinstance(model, dict) else None
+        for holder in (model, meta):
+            if isinstance(holder, dict):
+                found += [holder.get(k) for k in ("max_model_len", "n_ctx", "n_ctx_train")]
+    return max((value for value in found if isinstance(value, int)), default=0)
+
+
+@pytest.mark.alone
 def test_leaving_early_does_no_harm(client: RecordingClient) -> None:
     """客户端中途断开：下一个请求照样答得好。"""
     body = client.chat_body(COUNTING, max_tokens=512)

@@ -62,6 +62,7 @@ def test_counts_usage_in_the_stream(client: RecordingClient) -> None:
     usage_adds_up(reply, limit=8)
 
 
+@pytest.mark.alone
 def test_stream_equals_non_stream(client: RecordingClient) -> None:
     """温度 0 与同一 seed：流式拼起来与非流式一字不差；自己都不重复的服务跳过。"""
     whole = client.complete(MIXED, seed=7)

@@ -91,6 +91,7 @@ def test_none_calls_nothing(client: RecordingClient, feature: Feature, stream: b
     said_something(reply)
 
 
+@pytest.mark.feature("tool_choice_required", "function_call", "tools")
 def test_required_calls_a_tool(client: RecordingClient, feature: Feature, stream: bool) -> None:
     """required：与工具无关的问题也得到至少一次成形的调用。"""
     tools = [WEATHER, ADD]
@@ -98,6 +99,7 @@ def test_required_calls_a_tool(client: RecordingClient, feature: Feature, stream
     _calls(reply, feature, tools)
 
 
+@pytest.mark.feature("tool_choice_named", "function_call", "tools")
 def test_named_tool_is_the_one_called(
     client: RecordingClient, feature: Feature, stream: bool
 ) -> None:
@@ -109,6 +111,7 @@ def test_named_tool_is_the_one_called(
     feature.honoured(reply, names == ["add_numbers"], f"tool_choice names add_numbers, got {names}")
 
 
+@pytest.mark.feature("tool_choice_required", "function_call", "tools")
 def test_tool_without_arguments(client: RecordingClient, feature: Feature, stream: bool) -> None:
     """没有参数的工具：arguments 是 {}（或空），不是 null，也不是别的。"""
     reply = _ask(
@@ -120,6 +123,7 @@ def test_tool_without_arguments(client: RecordingClient, feature: Feature, strea
     expect(reply, isinstance(arguments, dict), promise, TOOLS, {"arguments": calls[0].arguments})
 
 
+@pytest.mark.alone
 def test_stream_assembles_to_the_same_call(client: RecordingClient, feature: Feature) -> None:
     """温度 0：流式的增量拼起来，与非流式是同样的名字与参数；id 只来一次。"""
     whole = _ask(client, feature, QUESTION, [WEATHER], seed=7)

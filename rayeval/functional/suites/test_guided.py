@@ -178,6 +178,7 @@ def test_impossible_schema_is_refused(client: RecordingClient, feature: Feature)
     expect_rejection(client, reply, 'a JSON Schema with the type "nonsense"', STRUCTURED)
 
 
+@pytest.mark.alone
 def test_stream_is_as_valid_as_the_whole(client: RecordingClient, feature: Feature) -> None:
     """温度 0：流式拼起来与非流式是同一个值。"""
     prompt, schema = SCHEMAS["enum"]

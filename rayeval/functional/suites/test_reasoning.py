@@ -107,6 +107,7 @@ def test_reasoning_counts_as_output(
     expect(reply, not isinstance(part, int) or part <= spent, promise, REASONING, {"usage": usage})
 
 
+@pytest.mark.alone
 def test_stream_equals_non_stream(client: RecordingClient, feature: Feature) -> None:
     """温度 0：流式的推理与答案，与非流式一字不差；自己都不重复的服务跳过。"""
     whole = _think(client, feature, stream=False).message

@@ -100,6 +100,12 @@ def test_six_mistakes_in_four_files_are_six_located_errors(tree):
             "4:1: k8s: has no effect in mode local",
         ),
         ("scenarios/one.yaml", "model: m", "model: m\nfeatures: [a]", "expected a mapping, got a"),
+        (
+            "scenarios/one.yaml",
+            "model: m",
+            "model: m\nfeatures: {toolz: true}",
+            "4:12: features.toolz: unknown feature 'toolz'; did you mean 'tools'",
+        ),
         ("scenarios/one.yaml", "id: one", "id: ''", "1:5: id: expected text that matches"),
         ("scenarios/one.yaml", "model: m", "model:", "3:7: model: expected a string, got nothing"),
         ("matrix.yaml", "scenarios: {}", "- a", "1:1: expected a mapping, got a list"),

@@ -71,7 +71,6 @@ def test_good_answers_pass():
 @pytest.mark.parametrize(
     ("exchange", "promise"),
     [
-        (stream(CHUNKS, done=False), r"\[DONE\]"),
         (stream(CHUNKS, undecodable=["{"]), "JSON object"),
         (stream(CHUNKS, content_type="application/json"), "text/event-stream"),
         (stream(CHUNKS[:2]), "finish_reason"),
@@ -109,7 +108,6 @@ def spoil(position, **change):
     ("chunks", "promise"),
     [
         (spoil(1, id="other"), "same id"),
-        (spoil(1, object="chat.completion"), "object"),
         (spoil(1, choices=[{"delta": {"content": "x"}, "finish_reason": "stop"}]), "exactly once"),
         ([CHUNKS[0], CHUNKS[2], CHUNKS[1]], "last chunk"),
     ],
@@ -163,3 +161,22 @@ def test_tool_call_in_shape_gives_its_arguments():
 def test_schema_breach_names_the_place():
     with pytest.raises(Broken, match=r"\$\.n: 9 is greater than the maximum of 5"):
         valid_json(whole(), '{"n": 9}', {"properties": {"n": {"maximum": 5}}}, "content")
+
+
+@pytest.mark.parametrize(
+    ("exchange", "promise"),
+    [
+        (stream(CHUNKS, done=False), "[DONE]"),
+        (stream(spoil(1, object="chat.completion")), "object"),
+    ],
+)
+def test_letter_of_the_interface_is_noted_for_the_strict_verdict_only(exchange, promise):
+    answered(exchange)
+    stream_is_well_formed(exchange, "chat.completion.chunk")
+    (blamed,) = set(exchange.strict_broken)
+    assert promise in blamed
+
+
+def test_stream_without_done_and_without_a_finish_reason_is_cut_off():
+    with pytest.raises(Broken, match=r"\[DONE\]"):
+        answered(stream(CHUNKS[:2], done=False))

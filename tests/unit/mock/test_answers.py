@@ -116,8 +116,8 @@ def test_a_long_answer_is_long():
 @pytest.mark.parametrize("text", ["Why is the sky blue?", "天空为什么是蓝的？"])
 def test_thinking_is_in_the_language_of_the_question(text):
     talk = Talk.of([Turn("user", text)])
-    assert language(think(talk)) == language(text)
-    assert think(talk) != answer(talk, random.Random(0))
+    assert language(think(talk, random.Random(0))) == language(text)
+    assert think(talk, random.Random(0)) != answer(talk, random.Random(0))
 
 
 def test_a_very_long_prompt_is_answered_quickly():

@@ -1,0 +1,67 @@
+"""功能阶段在终端上的表：每个套件一行，两种判法；下面是没过的用例各自的首行。"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rayeval.domain.functional import CaseResult, Outcome
+from rayeval.domain.report import ScenarioReport
+
+_STYLES = {Outcome.FAIL: "red", Outcome.ERROR: "red", Outcome.SKIP: "yellow"}
+MAX_FAILURES = 20
+"""终端上至多列出这么多没过的用例；全部在 results.json。"""
+
+
+def functional_section(scenario: ScenarioReport) -> Iterator[RenderableType]:
+    """一个场景的功能测试：套件表，没过的用例，只有严判才怪罪的有几个。"""
+    suites: dict[str, list[CaseResult]] = {}
+    for case in scenario.cases:
+        suites.setdefault(case.suite, []).append(case)
+    title = f"functional {scenario.scenario}"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    headers = ("suite", *(o.value for o in Outcome), "strict FAIL", "retries", "seconds")
+    for header in headers:
+        table.add_column(header, justify="left" if header == "suite" else "right")
+    for name, cases in suites.items():
+        table.add_row(*_row(name, cases))
+    yield table
+    yield from _failures(scenario)
+
+
+def _row(name: str, cases: list[CaseResult]) -> Iterator[Text]:
+    """一个套件的一行；秒数是各用例之和。"""
+    yield Text(name)
+    for outcome in Outcome:
+        count = sum(case.outcome is outcome for case in cases)
+        yield Text(str(count), _STYLES.get(outcome, "") if count else "dim")
+    strict = sum(case.verdict(strict=True) is Outcome.FAIL for case in cases)
+    yield Text(str(strict), "yellow" if strict else "dim")
+    yield Text(str(sum(case.retries for case in cases)))
+    yield Text(f"{sum(case.duration_s for case in cases):.1f}")
+
+
+def _failures(scenario: ScenarioReport) -> Iterator[Text]:
+    """没过的用例，各一行；只有严判才怪罪的合成一句。"""
+    bad = [case for case in scenario.cases if case.outcome in {Outcome.FAIL, Outcome.ERROR}]
+    for case in bad[:MAX_FAILURES]:
+        line = one_line(case.message)
+        where = f" {scenario.scenario} {case.case_id}: {line}"
+        yield Text.assemble((case.outcome.value, "red"), where)
+    if len(bad) > MAX_FAILURES:
+        yield Text(f"… and {len(bad) - MAX_FAILURES} more in functional/*/*/results.json")
+    strict = [case for case in scenario.cases if case.strict is Outcome.FAIL]
+    if strict:
+        names = ", ".join(case.case_id for case in strict[:3])
+        more = f" and {len(strict) - 3} more" if len(strict) > 3 else ""  # noqa: PLR2004 同上
+        message = f" only the letter of the interface is broken in {len(strict)} cases: "
+        yield Text.assemble(("STRICT", "yellow"), message, names, more)
+
+
+def one_line(text: str, limit: int = 160) -> str:
+    """第一行；控制字符换成空格。"""
+    first = text.strip().splitlines()[0] if text.strip() else ""
+    return "".join(char if char.isprintable() else " " for char in first)[:limit]
