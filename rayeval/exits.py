@@ -62,7 +62,7 @@ def catch_signals() -> None:
         seen.append(number)
         if len(seen) == 1:
             raise KeyboardInterrupt
-        os.write(2, b"\nrayeval: already stopping; the services are being torn down\n")
+        os.write(2, b"\nrayeval: already stopping; what was started is being cleaned up\n")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)

@@ -18,6 +18,7 @@ import yaml
 SAMPLE = Path(__file__).parents[1] / "configs" / "demo" / "science_sample.csv"
 MOCK = ["{python}", "-m", "rayeval.mock", "--host", "{host}", "--port", "{port}"]
 MOCK += ["--model", "tiny", "--itl-ms", "1", "--ttft-ms", "5", "--answer-key", str(SAMPLE)]
+KEYS = ("RAYEVAL_API_KEY", "OPENAI_API_KEY")
 LIGHT = {
     "concurrency": [1, 2],
     "input_length": [32],
@@ -97,18 +98,25 @@ class Done:
 
 
 class Runner:
-    """起一个 `rayeval run` 进程，等它结束。"""
+    """起一个 `rayeval` 进程（多半是 run），等它结束；环境里的密钥不传给它。"""
 
     def __init__(self, tmp_path: Path) -> None:
         self.tmp_path = tmp_path
         self.artifacts = tmp_path / "artifacts"
 
-    def start(self, config: Path, *flags: str) -> subprocess.Popen[str]:
-        argv = [sys.executable, "-m", "rayeval.cli", "run", "--config", str(config)]
-        argv += ["--artifacts", str(self.artifacts), *flags]
+    def launch(self, *words: object, **env: str) -> subprocess.Popen[str]:
+        clean = {name: value for name, value in os.environ.items() if name not in KEYS}
         return subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.tmp_path
+            [sys.executable, "-m", "rayeval.cli", *map(str, words)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.tmp_path,
+            env=clean | env,
         )
+
+    def start(self, config: Path, *flags: str) -> subprocess.Popen[str]:
+        return self.launch("run", "--config", config, "--artifacts", self.artifacts, *flags)
 
     def finish(self, process: subprocess.Popen[str], limit_s: float = 180.0) -> Done:
         try:

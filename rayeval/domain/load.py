@@ -33,7 +33,7 @@ class Share:
 
     预热与测量各自从 0 编号；各份的预热合起来恰为整体。测量请求在几个压测者之间现取现发
     （`rayeval.perf.deal`）；预先分好的（`measured_indices`）只用于开环与没有发号者的时候。
-    `prompt_plan` 是校准过的提示词拼法；没有时用 `prompt_words` 个词，再没有则按一词一 token 算。
+    `prompt_plan` 是校准过的提示词拼法；没有时按一词一 token 算。
     """
 
     endpoint: Endpoint
@@ -43,7 +43,6 @@ class Share:
     epoch: int
     salt: str
     max_tokens_field: str = "max_tokens"
-    prompt_words: int | None = None
     prompt_plan: PromptPlan | None = None
 
     @property

@@ -47,7 +47,8 @@ def summary(report: RunReport, verdict: Verdict) -> Iterator[RenderableType]:
 def headline(verdict: Verdict, *, interrupted: bool) -> Text:
     """一句裁决与退出码。"""
     if interrupted:
-        return Text.assemble(("INTERRUPTED", "bold yellow"), " the services were torn down")
+        kept = " what rayeval had started is stopped, what it had measured is kept"
+        return Text.assemble(("INTERRUPTED", "bold yellow"), kept)
     words = {0: ("PASS", "bold green"), 1: ("FAIL", "bold red")}
     word, style = words.get(verdict.exit_code, ("INCONCLUSIVE", "bold yellow"))
     if verdict.exit_code == 3:  # noqa: PLR2004 spec §1

@@ -161,16 +161,3 @@ class Fitter:
         """这个拼法的一篇实有多少 token。"""
         salt = f"{self._salt}/{length}/{plan}"
         return self._ruler(Prompts(plan, salt=salt, seed=salt, shared=salt).text("measured", 0))
-
-
-def choose_ruler(
-    client: OpenAIClient, spec: PerfSpec, max_tokens_field: str
-) -> tuple[str, dict[int, PromptPlan | None]]:
-    """drive 换用 plan_prompts 之前的旧名：（来源，各长度的拼法）。"""
-    return plan_prompts(client, spec, max_tokens_field, "")
-
-
-def fit_words(plans: dict[int, PromptPlan | None], length: int, _salt: str) -> int | None:
-    """同上：拼法折成词数，只是约数。"""
-    plan = plans[length]
-    return None if plan is None else 1 + plan.head + 3 * plan.units + plan.letters

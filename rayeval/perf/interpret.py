@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from rayeval.perf.failure import Ending
 from rayeval.perf.meaning import Meaning
+from rayeval.perf.plain import PlainReading
 from rayeval.perf.reading import Reading
 
 Read = tuple[float, bytes]
@@ -29,7 +30,7 @@ def interpret(
     `t0_s`、`end_s` 与各戳同一只钟；`end_s` 是线上结束的时刻；`detail` 是传输错误的原话；
     `fast=False` 只走慢道，作对照。
     """
-    reading = Reading(t0_s, fast=fast)
+    reading: PlainReading = Reading(t0_s) if fast else PlainReading(t0_s)
     for stamp_s, data in reads:
         reading.feed(stamp_s, data)
     return reading.finish(ending, end_s, detail)

@@ -10,121 +10,15 @@ from __future__ import annotations
 
 import re
 
-from rayeval.perf.tally import Effect, Tally, decode
+from rayeval.perf.envelope import NAME, PLAIN, sole_text, token_kind
+from rayeval.perf.shape import Shape
 
 _FRAME = re.compile(rb"([0-9A-Fa-f]{1,6})\r\n(data: ?)(\{[^\r\n]*\})\n\n\r\n", re.DOTALL)
-_ID = re.compile(rb'"id" ?: ?"([^"\\\x00-\x1f]{6,80})"')
-_TEXT = re.compile(
-    rb'"(?:content|reasoning_content|reasoning|refusal|text)" ?: ?"([^"\\\x00-\x1f]+)"'
-)
-_PLAIN = re.compile(rb'[^"\\\x00-\x1f]+')
-_SIZE = re.compile(rb"[0-9A-Fa-f]{1,6}")
-_CRLF = b"\r\n"
-_DONE = b"[DONE]\n\n\r\n"
 _MAX_SHAPES = 16
-_MAX_PIECES = 50_000
 MAX_CARRY = 64 * 1024
 """攒着的半个事件的上限，字节；再长就交给慢道。"""
 
-
-class Shape:
-    """一种信封：id 之前、id 与内容之间、内容之后的固定字节，与验过的段。
-
-    `heads` 是“长度行 + 前段”→ id 之后该有的字节数；`owns` 与 `nexts` 是“内容 + 收尾 +
-    下一个长度行 + 前段”→ 自己的内容加收尾有多长、下一段的该有多长；`tails` 是“内容 + 收尾”。
-    `width` 是 id 的长度。
-    """
-
-    __slots__ = (
-        "after",
-        "answer",
-        "before",
-        "between",
-        "heads",
-        "nexts",
-        "owns",
-        "reasoning",
-        "tails",
-        "width",
-    )
-
-    def __init__(self, before: bytes, between: bytes, after: bytes, width: int) -> None:
-        """还没有验过的段。"""
-        self.before = before
-        self.between = between
-        self.after = after
-        self.width = width
-        self.answer = self.reasoning = False
-        self.heads: dict[bytes, int] = {}
-        self.owns: dict[bytes, int] = {}
-        self.nexts: dict[bytes, int] = {}
-        self.tails: set[bytes] = set()
-
-    def examined(self, sample: bytes) -> bool:
-        """`sample` 是放了一个字的信封：按慢道的定义，只许是一个 token 事件，别无他事。"""
-        tally = Tally()
-        try:
-            chunk = decode(sample)
-        except ValueError:
-            return False
-        if isinstance(chunk, dict):
-            tally.chunk(1.0, chunk)
-        self.answer = tally.answer_events > 0
-        self.reasoning = tally.last_reasoning_s is not None
-        other = tally.usage or tally.report or tally.finish_reason or tally.error
-        return tally.events == 1 and not other
-
-    def head(self, piece: bytes) -> int | None:
-        """“长度行 + 前段”→ id 之后该有多少字节（含块尾的 CRLF）；不像就为 None。"""
-        want = self.heads.get(piece)
-        if want is None and piece.endswith(self.before):
-            size = piece[: len(piece) - len(self.before)]
-            if size.endswith(_CRLF) and _SIZE.fullmatch(size[:-2]):
-                want = int(size[:-2], 16) - len(self.before) - self.width + len(_CRLF)
-                self.heads[piece] = want
-        return want
-
-    def is_tail(self, piece: bytes) -> bool:
-        """是“内容 + 收尾”吗。"""
-        if piece in self.tails:
-            return True
-        end = len(piece) - len(self.after)
-        good = (
-            piece.startswith(self.between)
-            and piece.endswith(self.after)
-            and _PLAIN.fullmatch(piece, len(self.between), end) is not None
-        )
-        if good:
-            self.tails.add(piece)
-        return good
-
-    def admit(self, piece: bytes) -> bool:
-        """验一个新的段，像就记进表里。"""
-        split = len(piece) - self.joint(piece)
-        want = self.head(piece[split:])
-        if want is None or not self.is_tail(piece[:split]):
-            return False
-        self.owns[piece], self.nexts[piece] = split, want
-        return True
-
-    def trim(self) -> None:
-        """表太大就重来：内存有界。"""
-        if len(self.tails) > _MAX_PIECES or len(self.owns) > _MAX_PIECES:
-            for table in (self.heads, self.owns, self.nexts, self.tails):
-                table.clear()
-
-    def joint(self, piece: bytes) -> int:
-        """一段末尾“长度行 + 前段”的长度。"""
-        before = len(self.before) + len(_CRLF)
-        return len(piece) - 1 - piece.rfind(b"\n", 0, max(0, len(piece) - before))
-
-
 _shapes: dict[tuple[bytes, bytes, bytes, int], Shape | None] = {}
-_sizes: dict[bytes, int] = {}
-"""读过的长度行；最多十六的六次方种，实际上就那么几种长短。"""
-_MAX_EFFECTS = 4096
-_effects: dict[bytes, Effect] = {}
-"""见过的不平常的块（角色、结束、用量）→ 意义；id 已抠去。"""
 _recent: list[Shape] = []
 """最近学会的一种；新的流多半还是它。"""
 
@@ -205,78 +99,25 @@ class Lane:
         return len(pieces)
 
 
-def whole_event(frame: bytes) -> bytes | None:
-    """恰好一个没有名字、一行数据的事件占一整个块 → 它的数据；不是则为 None。"""
-    end = frame.find(_CRLF)
-    if end < 0:
-        return None
-    line = frame[:end]
-    size = _sizes.get(line)
-    if size is None:
-        if not _SIZE.fullmatch(line):
-            return None
-        size = _sizes[line] = int(line, 16)
-    start = end + len(_CRLF)
-    body = frame[start : -len(_CRLF)]
-    whole = size == len(body) and body.startswith(b"data:") and body.endswith(b"\n\n")
-    if not whole or b"\n" in body[:-2] or b"\r" in body:
-        return None
-    return body[5:-2].removeprefix(b" ")
-
-
-def known_effect(frame: bytes) -> Effect | None:
-    """恰好一个事件占一整个块，而且除了 id 之外一模一样的见过 → 它的意义；否则先看懂它。
-
-    id 不影响意义；别的字节哪怕差一个也是另一种。看不懂的、服务报错的、[DONE] 都为 None。
-    """
-    if frame.endswith(_DONE):
-        return None
-    name = _ID.search(frame)
-    key = frame if name is None else frame.replace(name[1], b"\0" * len(name[1]))
-    effect = _effects.get(key)
-    if effect is None and b"\0" not in frame:
-        effect = _understood(frame)
-        if effect is not None:
-            if len(_effects) >= _MAX_EFFECTS:
-                _effects.clear()
-            _effects[key] = effect
-    return effect
-
-
-def _understood(frame: bytes) -> Effect | None:
-    """一个事件占一整个块 → 它的意义。"""
-    event = whole_event(frame)
-    try:
-        chunk = None if event is None else decode(event)
-    except ValueError:
-        return None
-    if not isinstance(chunk, dict):
-        return None
-    tally = Tally()
-    tally.chunk(1.0, chunk)
-    return tally.effect()
-
-
 def learn(frame: bytes) -> Lane | None:
     """从一个完整的块（长度行到块尾的 CRLF）学信封；它不是一个平常的 token 事件则为 None。"""
     match = _FRAME.fullmatch(frame)
     if match is None or int(match[1], 16) != len(match[2]) + len(match[3]) + 2:
         return None
     body = match[3]
-    name, texts = _ID.search(body), list(_TEXT.finditer(body))
-    if name is None or len(texts) != 1 or texts[0].start(1) < name.end(1):
+    name, text = NAME.search(body), sole_text(body)
+    if name is None or text is None or text[0] < name.end(1):
         return None
-    text, needle = texts[0], name[1]
+    needle = name[1]
     if frame.count(needle) != 1:
         return None
-    before, between = match[2] + body[: name.start(1)], body[name.end(1) : text.start(1)]
-    key = (before, between, body[text.end(1) :] + b"\n\n\r\n", len(needle))
+    before, between = match[2] + body[: name.start(1)], body[name.end(1) : text[0]]
+    key = (before, between, body[text[1] :] + b"\n\n\r\n", len(needle))
     if key not in _shapes:
         if len(_shapes) >= _MAX_SHAPES:
             del _shapes[next(iter(_shapes))]
-        shape = Shape(*key)
-        fit = shape.examined(body[: text.start(1)] + b"x" + body[text.end(1) :])
-        _shapes[key] = shape if fit else None
+        kind = token_kind(body[: text[0]] + b"x" + body[text[1] :])
+        _shapes[key] = None if kind is None else Shape(*key, kind)
     found = _shapes[key]
     if found is None:
         return None
@@ -298,7 +139,7 @@ def recall(data: bytes, start: int = 0) -> Lane | None:
         return None
     needle = data[place:end]
     stop = data.find(shape.after, end)
-    if data.count(needle, start, max(stop, end)) != 1 or not _PLAIN.fullmatch(needle):
+    if data.count(needle, start, max(stop, end)) != 1 or not PLAIN.fullmatch(needle):
         return None
     return Lane(needle, shape)
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rayeval.perf.failure import Failure
-from rayeval.perf.framing import Head
+from rayeval.perf.head import Head
 from rayeval.perf.tally import Tally, count
 from rayeval.perf.usage_extras import server_times
 

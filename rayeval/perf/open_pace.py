@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
+from rayeval.perf.pace import Books
 
-class OpenPace:
+
+class OpenPace(Books):
     """开环：到了计划时刻就发，不等上一个回来；在途到了上限就排队，或丢弃并计数。
 
     `asked` 是到期的请求数，`delivered` 是其中没有因我们自己而迟到的：迟到超过 SLIP_S，
@@ -26,19 +28,14 @@ class OpenPace:
 
         `dealt` 为真时零点由外面给（`begin`）。
         """
+        super().__init__()
         self._deadlines = deadlines
         self._cap = cap
         self._warm_left = warmup
         self._shed = shed
         self._dealt = dealt
         self._next = 0
-        self.zero: float | None = None
         self._freed = -inf
-        self.in_flight = 0
-        self.asked = 0.0
-        self.delivered = 0.0
-        self.shed = 0
-        self.slips: list[float] = []
 
     def next_phase(self, now: float) -> str | None:
         """见端口；开环没有爬坡，测量的都是 plateau。"""

@@ -53,7 +53,20 @@ class Pace(Protocol):
         ...
 
 
-class ClosedPace:
+class Books:
+    """各种节拍共有的账；含义随节拍。"""
+
+    def __init__(self) -> None:
+        """还没开始。"""
+        self.zero: float | None = None
+        self.in_flight = 0
+        self.asked = 0.0
+        self.delivered = 0.0
+        self.shed = 0
+        self.slips: list[float] = []
+
+
+class ClosedPace(Books):
     """闭环：在途不超过许可，一个结束就发下一个。
 
     先发预热，再发测量；独自一个时，测量的零点（`zero`）是第一个测量请求可以发的时刻。
@@ -72,6 +85,7 @@ class ClosedPace:
         dealt: bool = False,
     ) -> None:
         """`warmup`、`measured` 是这一份的请求数；`joined` 不给时按这一份自己判断。"""
+        super().__init__()
         self._schedule = schedule
         self._warm_left = warmup
         self._left = measured
@@ -84,13 +98,7 @@ class ClosedPace:
         self._limit = initial
         self._until = -inf
         self._phase = "plateau"
-        self.zero: float | None = None
         self.more = dealt
-        self.in_flight = 0
-        self.asked = 0.0
-        self.delivered = 0.0
-        self.shed = 0
-        self.slips: list[float] = []
 
     def next_phase(self, now: float) -> str | None:
         """见端口。"""

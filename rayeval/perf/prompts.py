@@ -116,19 +116,13 @@ def prompts_of(share: Share) -> Prompts:
     spec, place = share.spec, f"{share.cell.id}/{share.epoch}"
     plan = share.prompt_plan
     if plan is None:
-        words = share.cell.input_length if share.prompt_words is None else share.prompt_words
-        plan = rough_plan(words, spec.shared_prefix)
+        plan = rough_plan(share.cell.input_length, spec.shared_prefix)
     return Prompts(
         plan,
         salt=f"{share.salt}/{place}",
         seed=f"{spec.seed}/{place}",
         shared=f"{plan.mark or share.salt}/{share.cell.id}",
     )
-
-
-def write_prompt(share: Share, phase: str, index: int) -> str:
-    """一个请求的提示词文本；要写许多篇时用 prompts_of，省得每篇都备一遍。"""
-    return prompts_of(share).text(phase, index)
 
 
 def rough_plan(words: int, prefix: int = 0) -> PromptPlan:

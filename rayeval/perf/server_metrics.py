@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import httpx
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rayeval.client.openai import trust
 from rayeval.domain.report import ServerMetrics, Stats
 from rayeval.domain.service import Endpoint
 from rayeval.perf.dialects import DIALECTS, PROCESS_START, WANTED, Dialect
@@ -99,7 +99,7 @@ async def _fetch(endpoint: Endpoint, timeout_s: float) -> str:
             headers=endpoint.auth_headers(),
             timeout=timeout_s,
             trust_env=False,
-            verify=_trust(endpoint.root_url),
+            verify=trust(endpoint.root_url),
         ) as client,
         client.stream("GET", f"{endpoint.root_url}/metrics") as reply,
     ):
@@ -111,13 +111,6 @@ async def _fetch(endpoint: Endpoint, timeout_s: float) -> str:
             if len(body) > MAX_PAGE:
                 raise ValueError(f"longer than {MAX_PAGE} bytes")
         return body.decode("utf-8", "replace")
-
-
-def _trust(url: str) -> ssl.SSLContext:
-    """与压测同一个信任库，也认 SSL_CERT_FILE；明文的服务用不着，不费时去读它。"""
-    if url.startswith("https:"):
-        return ssl.create_default_context()
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def count_ours(table: pa.Table) -> OurCounts:

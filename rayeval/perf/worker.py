@@ -18,6 +18,7 @@ from rayeval.perf.deal import Deal
 from rayeval.perf.exchange import Exchange
 from rayeval.perf.failure import Ending
 from rayeval.perf.feeder import Feeder
+from rayeval.perf.heap import give_back
 from rayeval.perf.interpret import interpret
 from rayeval.perf.open_pace import OpenPace
 from rayeval.perf.pace import ClosedPace, Pace
@@ -115,6 +116,7 @@ class LoadWorker:
         rows = stint.rows.table()
         if stint.pace.zero is not None:
             rows = _moved(rows, stint.pace.zero - stint.began_s)
+        give_back()
         return Haul(share.worker, rows, self._health(share, stint))
 
     def counters(self) -> Counters:

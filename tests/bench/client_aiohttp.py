@@ -5,48 +5,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import aiohttp
 import msgspec
-import uvloop
 
-from tests.bench.child import Job, Row, play
+from tests.bench.child import Row, play
+from tests.bench.peer import Peer
 from tests.bench.talk import Stamps, ask
 
 
-class AiohttpClient:
-    """见 child.Client。"""
+class AiohttpClient(Peer):
+    """见 Peer。"""
 
-    def prepare(self, job: Job) -> None:
-        self._job = job
-        self._rows: list[Row] = []
-
-    def run(self) -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._streams())
-
-    def collect(self) -> None:
-        """run 里已经造好。"""
-
-    def rows(self) -> list[Row]:
-        return self._rows
-
-    async def _streams(self) -> None:
-        numbers = iter(range(self._job.requests))
+    def session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=0)
-        timeout = aiohttp.ClientTimeout(total=None)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
 
-            async def stream() -> None:
-                for number in numbers:
-                    self._rows.append(await self._one(session, number))
-
-            await asyncio.gather(*(stream() for _ in range(self._job.streams)))
-
-    async def _one(self, session: aiohttp.ClientSession, number: int) -> Row:
-        url, body, headers = ask(self._job, number)
+    async def one(self, session: aiohttp.ClientSession, number: int) -> Row:
+        url, body, headers = ask(self.job, number)
         stamps, rest = Stamps(time.perf_counter()), b""
         try:
             async with session.post(url, data=body, headers=headers) as response:

@@ -2,66 +2,30 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
-import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-KEYS = ("RAYEVAL_API_KEY", "OPENAI_API_KEY")
+from tests.rig import Done, Runner
+
 SMALL = ("-il", "16", "-ol", "4")
 
 
-@dataclass
-class Told:
-    code: int
-    out: str
-    err: str
-
-
 class Perf:
-    """起一个 `rayeval perf` 进程。"""
+    """起一个 `rayeval perf` 进程，等它结束。"""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.artifacts = folder / "artifacts"
+        self._runner = Runner(folder)
+        self.folder, self.artifacts = folder, self._runner.artifacts
+        self.finish, self.await_line = self._runner.finish, self._runner.await_event
 
     def start(self, *words: object, **env: str) -> subprocess.Popen[str]:
-        clean = {name: value for name, value in os.environ.items() if name not in KEYS}
-        return subprocess.Popen(
-            [sys.executable, "-m", "rayeval.cli", "perf", *map(str, words)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.folder,
-            env=clean | env,
-        )
+        return self._runner.launch("perf", *words, **env)
 
-    def finish(self, process: subprocess.Popen[str]) -> Told:
-        try:
-            out, err = process.communicate(timeout=60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-            raise AssertionError(f"did not end:\n{out}\n{err}") from None
-        return Told(process.returncode, out, err)
-
-    def __call__(self, *words: object, **env: str) -> Told:
+    def __call__(self, *words: object, **env: str) -> Done:
         return self.finish(self.start(*words, **env))
-
-    def await_line(self, process: subprocess.Popen[str], text: str) -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and process.poll() is None:
-            for path in self.artifacts.glob("runs/*/events.jsonl"):
-                if text in path.read_text(encoding="utf-8"):
-                    return
-            time.sleep(0.02)
-        process.kill()
-        raise AssertionError(f"never saw {text!r}:\n{process.communicate()}")
 
     @property
     def report(self):

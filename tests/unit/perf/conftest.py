@@ -56,7 +56,7 @@ def wire() -> Wire:
 
 @pytest.fixture(scope="session")
 def make_share():
-    def make(worker=0, workers=1, epoch=0, salt="salt", prompt_words=None, **spec):
+    def make(worker=0, workers=1, epoch=0, salt="salt", **spec):
         spec = PerfSpec(
             **{
                 "concurrency": (4,),
@@ -74,7 +74,6 @@ def make_share():
             schedule=Slice(spec.schedule(cell.concurrency), worker, workers),
             epoch=epoch,
             salt=salt,
-            prompt_words=prompt_words,
         )
 
     return make

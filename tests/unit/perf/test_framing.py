@@ -2,13 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayeval.perf.framing import MAX_HEAD, BadHTTP, Framer
+from rayeval.perf.framing import MAX_HEAD, Framer
+from rayeval.perf.head import BadHTTP
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def feed(*pieces, keep_body=True):
-    framer = Framer(keep_body=keep_body)
+def feed(*pieces):
+    framer = Framer()
     return framer, b"".join(framer.feed(piece) for piece in pieces)
 
 
@@ -28,15 +29,14 @@ def test_any_split_of_a_chunked_answer_gives_the_same_body_and_the_same_end(cuts
         pieces.append(rest[:cut])
         rest = rest[cut:]
     pieces = [piece for piece in [*pieces, rest] if piece]
-    for keep_body in (True, False):
-        framer = Framer(keep_body=keep_body)
-        body = b""
-        for position, piece in enumerate(pieces):
-            assert not framer.ended, "ended before its last byte"
-            body += framer.feed(piece)
-            assert framer.ended == (position == len(pieces) - 1)
-        assert body == (b"".join(blocks) if keep_body else b"")
-        assert not framer.excess
+    framer = Framer()
+    body = b""
+    for position, piece in enumerate(pieces):
+        assert not framer.ended, "ended before its last byte"
+        body += framer.feed(piece)
+        assert framer.ended == (position == len(pieces) - 1)
+    assert body == b"".join(blocks)
+    assert not framer.excess
 
 
 def test_content_length_ends_the_answer_and_keeps_the_connection():

@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from rayeval.perf import reading as module
+from rayeval.perf import plain as module
 from rayeval.perf.failure import Ending
 from rayeval.perf.interpret import interpret
 

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rayeval.perf.failure import Ending
-from rayeval.perf.framing import Framer
 from rayeval.perf.interpret import interpret
 
 PIECES = (
@@ -93,12 +92,3 @@ def test_garbage_never_raises(blocks, ending):
     for head in heads:
         reads = [(float(n), block) for n, block in enumerate([head, *blocks]) if block]
         interpret(reads, 0.0, ending, 9.0)
-
-
-def test_the_loop_and_the_interpreter_agree_on_the_end(wire):
-    whole = answer(wire, ["text"], "done", "chunked")
-    skim = Framer(keep_body=False)
-    for n in range(len(whole)):
-        assert not skim.ended
-        assert skim.feed(whole[n : n + 1]) == b""
-    assert skim.ended

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rayeval.perf.failure import Ending
 from rayeval.perf.lane import Lane, learn
+from rayeval.perf.plain import PlainReading
 from rayeval.perf.reading import MAX_MISSES, Reading
 
 ID = "chatcmpl-0123456789"
@@ -28,7 +29,7 @@ def event(delta, name=ID, *, spaced=False, prefix=b"data: ", end=b"\n\n", **extr
 
 
 def read(reads, *, fast):
-    reading = Reading(0.0, fast=fast)
+    reading = Reading(0.0) if fast else PlainReading(0.0)
     for stamp, data in reads:
         reading.feed(stamp, data)
     return reading, reading.finish(Ending.COMPLETE if reading.ended else Ending.CLOSED, 99.0)

@@ -7,7 +7,7 @@ from math import factorial
 import pytest
 
 from rayeval.domain.load import PromptPlan
-from rayeval.perf.prompts import BLOCK, HEAD, Prompts, prompts_of, rough_plan, write_prompt
+from rayeval.perf.prompts import BLOCK, HEAD, Prompts, prompts_of, rough_plan
 
 CHINESE = re.compile(r"[一-鿿]")
 FULL = PromptPlan(HEAD, BLOCK + 5, 4)
@@ -91,14 +91,14 @@ def test_the_body_is_turned_from_prompt_to_prompt():
 
 def test_the_same_place_gives_the_same_prompt_and_the_seed_changes_it(make_share):
     share = make_share(seed=1, input_length=(300,))
-    assert write_prompt(share, "measured", 3) == write_prompt(share, "measured", 3)
-    other = write_prompt(make_share(seed=2, input_length=(300,)), "measured", 3)
-    assert other.split()[HEAD + 1 :] != write_prompt(share, "measured", 3).split()[HEAD + 1 :]
+    assert prompts_of(share).text("measured", 3) == prompts_of(share).text("measured", 3)
+    other = prompts_of(make_share(seed=2, input_length=(300,))).text("measured", 3)
+    assert other.split()[HEAD + 1 :] != prompts_of(share).text("measured", 3).split()[HEAD + 1 :]
 
 
 def test_a_fresh_salt_changes_only_the_head(make_share):
     one, two = (
-        write_prompt(make_share(salt=salt, input_length=(300,)), "measured", 0).split()
+        prompts_of(make_share(salt=salt, input_length=(300,))).text("measured", 0).split()
         for salt in "ab"
     )
     assert one[: HEAD + 1] != two[: HEAD + 1]
@@ -147,14 +147,13 @@ def test_a_shared_prefix_follows_the_run_and_not_the_epoch(make_share):
 
 @pytest.mark.parametrize("words", [1, 2, 5, HEAD, HEAD + 1, 50, 77, 1000])
 def test_without_calibration_a_word_counts_as_a_token(make_share, words):
-    assert len(write_prompt(make_share(input_length=(words,)), "measured", 0).split()) == words
-    assert len(write_prompt(make_share(prompt_words=words), "measured", 0).split()) == words
+    assert len(prompts_of(make_share(input_length=(words,))).text("measured", 0).split()) == words
 
 
 @pytest.mark.parametrize(("words", "prefix"), [(41, 40), (100, 40), (100, 1), (2, 1)])
 def test_without_calibration_the_shared_prefix_is_part_of_the_words(make_share, words, prefix):
     share = make_share(input_length=(words,), shared_prefix=prefix)
-    assert words - 1 <= len(write_prompt(share, "measured", 0).split()) <= words
+    assert words - 1 <= len(prompts_of(share).text("measured", 0).split()) <= words
     plan = rough_plan(words, prefix)
     assert 3 * plan.prefix_units + plan.prefix_letters == max(1, prefix) - 1
 

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from rayeval.domain.perf import Sampling
 from rayeval.domain.service import Endpoint
 from rayeval.errors import UsageError
-from rayeval.perf.prompts import write_prompt
+from rayeval.perf.prompts import prompts_of
 from rayeval.perf.target import RequestWriter, parse_target, refuse_proxy
 
 
@@ -61,7 +61,7 @@ def test_a_chat_request(make_share):
     assert int(headers["Content-Length"]) == length
     assert body == {
         "model": "m",
-        "messages": [{"role": "user", "content": write_prompt(share, "measured", 0)}],
+        "messages": [{"role": "user", "content": prompts_of(share).text("measured", 0)}],
         "max_tokens": 8,
         "temperature": 0.6,
         "top_p": 1.0,
@@ -79,7 +79,7 @@ def test_a_plain_completion_without_extras(make_share):
     first, _, body, _ = written(share)
     assert first == "POST /v1/completions HTTP/1.1"
     wanted = {"model": "m", "max_completion_tokens": 8, "temperature": 0, "top_p": 1.0}
-    assert body == {**wanted, "stream": False, "prompt": write_prompt(share, "measured", 0)}
+    assert body == {**wanted, "stream": False, "prompt": prompts_of(share).text("measured", 0)}
 
 
 def test_the_providers_header_replaces_ours(make_share):
@@ -102,7 +102,7 @@ def test_each_request_carries_its_own_prompt_and_the_right_length(make_share, ph
     for index in range(30):
         _, headers, body, size = written(share, phase, index)
         assert int(headers["Content-Length"]) == size
-        assert body["messages"][0]["content"] == write_prompt(share, phase, index)
+        assert body["messages"][0]["content"] == prompts_of(share).text(phase, index)
 
 
 @pytest.mark.parametrize("model", ['a"b', "模型", "a\\b", '""'])
