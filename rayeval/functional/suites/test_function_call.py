@@ -12,7 +12,7 @@ import pytest
 from rayeval.client.assemble import ToolCall
 from rayeval.functional.checks import answered, said_something, well_formed_call
 from rayeval.functional.exchange import Exchange, Json
-from rayeval.functional.expect import TOOLS, Feature, expect
+from rayeval.functional.expect import TOOLS, Feature, expect, expect_rejection
 from rayeval.functional.recorder import RecordingClient
 
 pytestmark = pytest.mark.feature("function_call", "tools")
@@ -38,6 +38,24 @@ ADD = _tool(
     "Add two integers.",
     {"a": {"type": "integer"}, "b": {"type": "integer"}},
     ["a", "b"],
+)
+TRIP = _tool(
+    "book_trip",
+    "Book a trip with several stops. 预订多站行程。",
+    {
+        "cabin": {"type": "string", "enum": ["economy", "business"]},
+        "stops": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 2,
+            "items": {
+                "type": "object",
+                "properties": {"city": {"type": "string"}, "nights": {"type": "integer"}},
+                "required": ["city", "nights"],
+            },
+        },
+    },
+    ["cabin", "stops"],
 )
 CLOCK = _tool("get_time", "Current time; takes no arguments.", {}, [])
 
@@ -109,6 +127,27 @@ def test_named_tool_is_the_one_called(
     calls = _calls(reply, feature, [WEATHER, ADD])
     names = sorted({call.name for call in calls})
     feature.honoured(reply, names == ["add_numbers"], f"tool_choice names add_numbers, got {names}")
+
+
+@pytest.mark.feature("tool_choice_named", "function_call", "tools")
+def test_nested_arguments_follow_the_schema(
+    client: RecordingClient, feature: Feature, stream: bool
+) -> None:
+    """参数里有枚举与对象的数组：一层层都合 Schema。"""
+    choice = {"type": "function", "function": {"name": "book_trip"}}
+    prompt = "Book an economy trip: 2 nights in Paris, then 1 night in 北京."
+    reply = _ask(client, feature, prompt, [TRIP], tool_choice=choice, stream=stream)
+    _calls(reply, feature, [TRIP])
+
+
+@pytest.mark.feature("tool_choice_named", "function_call", "tools")
+@pytest.mark.usefixtures("feature")
+def test_choosing_a_tool_that_was_not_offered_is_refused(client: RecordingClient) -> None:
+    """点名一个没有给出的工具：4xx；照答不误的，宽判放过。"""
+    choice = {"type": "function", "function": {"name": "launch_rocket"}}
+    body = client.chat_body(QUESTION, tools=[WEATHER], tool_choice=choice)
+    reply = client.post("/chat/completions", body, raises=False)
+    expect_rejection(client, reply, "a tool_choice that was not offered", TOOLS, strict=True)
 
 
 @pytest.mark.feature("tool_choice_required", "function_call", "tools")
