@@ -45,14 +45,23 @@ def _row(name: str, cases: list[CaseResult]) -> Iterator[Text]:
 
 
 def _failures(scenario: ScenarioReport) -> Iterator[Text]:
-    """没过的用例，各一行；只有严判才怪罪的合成一句。"""
-    bad = [case for case in scenario.cases if case.outcome in {Outcome.FAIL, Outcome.ERROR}]
-    for case in bad[:MAX_FAILURES]:
-        line = one_line(case.message)
-        where = f" {scenario.scenario} {case.case_id}: {line}"
-        yield Text.assemble((case.outcome.value, "red"), where)
-    if len(bad) > MAX_FAILURES:
-        yield Text(f"… and {len(bad) - MAX_FAILURES} more in functional/*/*/results.json")
+    """没过的用例，各一行；同一个套件里因同一句话没过的并成一行，只有严判才怪罪的合成一句。"""
+    groups: dict[tuple[str, Outcome, str], list[str]] = {}
+    for case in scenario.cases:
+        if case.outcome in {Outcome.FAIL, Outcome.ERROR}:
+            key = case.suite, case.outcome, one_line(case.message)
+            groups.setdefault(key, []).append(case.case_id)
+    for (suite, outcome, line), names in list(groups.items())[:MAX_FAILURES]:
+        alike = f"{suite}: {len(names)} cases" if len(names) > 1 else names[0]
+        yield Text.assemble((outcome.value, "red"), f" {scenario.scenario} {alike}: {line}")
+    left = sum(map(len, list(groups.values())[MAX_FAILURES:]))
+    if left:
+        yield Text(f"… and {left} more in functional/*/*/results.json")
+    yield from _strict(scenario)
+
+
+def _strict(scenario: ScenarioReport) -> Iterator[Text]:
+    """只有严判才怪罪的用例，合成一句。"""
     strict = [case for case in scenario.cases if case.strict is Outcome.FAIL]
     if strict:
         names = ", ".join(case.case_id for case in strict[:3])

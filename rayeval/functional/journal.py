@@ -168,7 +168,7 @@ class Journal:
         """为什么不再跑下去。"""
         last = self._running.message.partition("\n")[0]
         end = "hangs" if "limit" in last else "is gone"
-        told = f"{stalled} cases in a row got no answer: the service {end} ({last})"
+        told = f"the service {end}: {stalled} cases in a row got no answer; {last}"
         return self.context.endpoint.redact(told)
 
     def _result(self, item: pytest.Item) -> CaseResult:

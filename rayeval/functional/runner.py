@@ -169,7 +169,7 @@ class _Watch:
             self.finished += 1
         if not self.finished and not self.stopped:
             self.waiting.clear()  # 一个也没开始（如 -k 写错）：只怪套件自身，不逐个记
-        why = "; ".join(self.stopped or self.lost) or died
+        why = self.stopped[-1] if self.stopped else "; ".join(self.lost) or died
         for case_id in self.waiting:
             yield _trouble(self.suite, case_id, f"not run: {why}")
         if not blamed and not self.waiting:
