@@ -39,8 +39,17 @@ def test_failures_are_listed_once_and_escaped(reports):
     assert "\x1b" not in text
 
 
+def test_cases_that_failed_for_one_reason_stand_in_one_line(reports):
+    gone = [CaseResult("s", f"s/{n}", Outcome.ERROR, 0.1, "not run: gone\nmore") for n in range(30)]
+    other = CaseResult("t", "t/1", Outcome.FAIL, 0.1, "wrong")
+    text = shown(reports.run(reports.scenario(cases=(*gone, other))), Verdict((), 1))
+    assert text.count("not run: gone") == 1
+    assert "s: 30 cases: not run: gone" in text
+    assert "t/1: wrong" in text
+
+
 def test_many_failures_are_cut_with_a_pointer(reports):
-    cases = tuple(CaseResult("s", f"s/{n}", Outcome.ERROR, 0.1, "x") for n in range(30))
+    cases = tuple(CaseResult("s", f"s/{n}", Outcome.ERROR, 0.1, f"x{n}") for n in range(30))
     text = shown(reports.run(reports.scenario(cases=cases)), Verdict((), 1))
     assert "and 10 more" in text
 
