@@ -14,6 +14,7 @@ import typer
 import rayeval
 from rayeval import cli_stage
 from rayeval.cli_options import EXIT_CODES, Artifacts, Debug, Json, Quiet, Ship, console
+from rayeval.cli_service import one_service
 from rayeval.errors import ConfigError
 from rayeval.exits import catch_signals, leave
 
@@ -110,14 +111,14 @@ cli.command(
     "perf",
     help="Load a service that already runs: one perf stage, no YAML; acs-bench's flag names.",
     epilog=EXIT_CODES,
-)(cli_stage.add_load_flags(cli_stage.perf))
+)(one_service(cli_stage.add_load_flags(cli_stage.perf)))
 
 
 cli.command(
     "functional",
     help="Check a service that already runs: capability probe and suites, no YAML.",
     epilog=EXIT_CODES,
-)(cli_stage.functional)
+)(one_service(cli_stage.functional))
 
 
 @cli.command(help="Check every configuration file; all errors at once, with file:line:column.")

@@ -39,6 +39,7 @@ def functional_job(
     manner: Manner,
     *,
     gate: GateSpec,
+    baseline: Path | None,
     console: Console,
 ) -> int:
     """功能测试一个地址，返回退出码；`gate` 说按哪种判法。"""
@@ -46,7 +47,7 @@ def functional_job(
     scenario = external_scenario(service, os.environ, probe=local)
     scenario = scenario.model_copy(update={"features": dict(features)})
     plan = ScenarioPlan(scenario=scenario, functional=spec)
-    return _run(plan, "functional", manner, None, console, gate=gate)
+    return _run(plan, "functional", manner, baseline, console, gate=gate)
 
 
 def _run(
