@@ -14,7 +14,7 @@ CELL = ("input_len", "output_len", "concurrency", "control_method", "dataset")
 """一个 cell 的标签。"""
 QUANTILES = ("0.75", "0.9", "0.95", "0.99")
 RUN = ("run_id", "commit", "branch", "mode", "provider", "engine", "hardware", "rayeval_version")
-ACCURACY = ("dataset", "prompt")
+ACCURACY = ("benchmark", "prompt")
 
 LATENCIES = {
     "ttfb": ("ttfb", "first data event after the request's first byte was sent"),

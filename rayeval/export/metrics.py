@@ -90,7 +90,7 @@ def _scenario(
         labels = _cell_labels(cell.summary)
         yield from ((name, value, {**labels, **own}) for name, value, own in _cell(cell))
     if scenario.accuracy is not None:
-        labels = {"dataset": scenario.accuracy.dataset_name, "prompt": scenario.accuracy.prompt}
+        labels = {"benchmark": scenario.accuracy.dataset_name, "prompt": scenario.accuracy.prompt}
         yield from ((name, value, labels) for name, value in _accuracy(scenario.accuracy))
 
 
