@@ -18,11 +18,10 @@ _CELL = "{{ $labels.input_len }}/{{ $labels.output_len }} c{{ $labels.concurrenc
 
 def rules_yaml(prefix: str) -> str:
     """规则文件的全文；指标名查目录，写错的名字在此抛 KeyError。"""
-    groups = [
-        {"name": "rayeval-ratios", "interval": "5m", "rules": _ratios(prefix)},
-        {"name": "rayeval-alerts", "interval": "5m", "rules": _alerts(prefix)},
-    ]
-    body: str = yaml.safe_dump({"groups": groups}, sort_keys=False, allow_unicode=True, width=100)
+    # 一组之内依次求值：告警读得到同一轮记下的比
+    rules = [*_ratios(prefix), *_alerts(prefix)]
+    group = {"name": "rayeval", "interval": "5m", "rules": rules}
+    body: str = yaml.safe_dump({"groups": [group]}, sort_keys=False, allow_unicode=True, width=100)
     return _HEAD + body
 
 
