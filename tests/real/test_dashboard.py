@@ -1,37 +1,26 @@
 """看板的每个查询，问真的 Prometheus：三天的数据，两种前缀，数据里有的每种变量取值。"""
 
 import itertools
-import json
 import re
 import time
-from pathlib import Path
 
 import pytest
 
+from dashboards.source import preview
 from rayeval.domain.verdict import GateSpec
 from rayeval.export.catalogue import CATALOGUE, IDENTITY
 from rayeval.export.metrics import samples
 from rayeval.gate.judge import judge
 from tests.real import days, stack
+from tests.real.board import BOARD, FILTERS, PANELS, filled, panel_rows, results
+from tests.real.observed import PREFIXES
 
 pytestmark = pytest.mark.real
 
-ROOT = Path(__file__).parents[2]
-BOARD = json.loads((ROOT / "dashboards" / "grafana" / "rayeval.json").read_text(encoding="utf-8"))
-PREFIXES = {"": "rayeval", "ci_": "rayeval-ci"}
 DAY_OF = {"": "today", "1d": "yesterday", "7d": "week"}
-PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 VARIABLES = {v["name"]: v for v in BOARD["templating"]["list"]}
-FILTERS = [v["name"] for v in BOARD["templating"]["list"] if v["type"] == "query"]
 LATEST = re.compile(r"last_over_time\((\w+)\{[^}]*\}\[26h\](?: offset (\w+))?\)")
 RATIO = re.compile(r"(last_over_time\(.*\)) / \((last_over_time\(.*\)) > 0\)")
-
-
-def filled(text, prefix, **chosen):
-    """Grafana 的代入：没选的是全部（.*），多选写成正则的“或”。"""
-    values = dict.fromkeys([*FILTERS, "quantile"], ".*") | chosen
-    text = text.replace("${metric_prefix}", prefix)
-    return re.sub(r"\$(\w+)", lambda match: values[match[1]], text)
 
 
 def known(day, job, now):
@@ -205,3 +194,14 @@ def test_the_catalogue_is_what_prometheus_holds(observed):
         if name in CATALOGUE:
             more = {"quantile"} if CATALOGUE[name].kind == "summary" else set()
             assert labels <= {*IDENTITY, *CATALOGUE[name].labels, *more}
+
+
+def test_what_the_panels_hold_can_be_drawn(observed, tmp_path):
+    rows = panel_rows()
+    assert sum(map(len, rows.values())) == len(PANELS)
+    kinds = {panel["type"] for title in ("Overview", "Functional") for panel in rows[title]}
+    assert kinds == {panel["type"] for panel in PANELS}
+    found = [(panel, results(observed, panel, time.time())) for panel in rows["Functional"]]
+    assert all(series for _, series in found)
+    preview.draw(found, tmp_path / "row.png")
+    assert (tmp_path / "row.png").read_bytes().startswith(b"\x89PNG")
