@@ -87,13 +87,14 @@ def overview() -> Iterator[Panel]:
     yield tiles("Age of the newest run", age, replace(look, unit="s", bands=LATE, note=note), {})
     pushed = 'push_time_seconds{scenario=~"$scenario",run_type=~"$run_type"}'
     failed = pushed.replace("push_time", "push_failure_time")
-    told = [Query(f"({pushed} > bool {failed})", legend("run_type"))]
+    told = [Query(f"({pushed} > bool {failed})", legend("run_type", "job"))]
     note = "Written by the Pushgateway itself; no prefix."
     yield tiles("Last push", told, replace(look, bands=PASS_FAIL, note=note), PASSED)
     columns = ("scenario", "run_type", "run_id", "model", "quant", "branch", "commit", "engine")
     told_by = Query(metric("run_info"), "")
     yield rows("Runs on the board", told_by, Look(unit="none", height=7), columns, {})
-    query = Query(_now("gate_findings"), legend("level"))
+    bad = metric("gate_findings", more='level=~"fail|warn|inconclusive"')
+    query = Query(latest(bad), legend("level"))
     yield lines("Findings of the gate", [query], Look(unit="none", width=QUARTER, height=7))
     query = Query(_now("time_to_ready_seconds"), legend("run_type"))
     yield lines("Time to ready", [query], Look(width=QUARTER, height=7))

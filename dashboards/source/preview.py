@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,10 @@ def _timeseries(axes: Axes, panel: Json, found: Sequence[Series]) -> None:
         axes.plot(times, values, linewidth=1.6, marker=".", markersize=3, label=shown)  # type: ignore[arg-type]
     unit = panel["fieldConfig"]["defaults"]["unit"]
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: told(value, unit)))
-    locator = AutoDateLocator(maxticks=7)
+    locator = AutoDateLocator(maxticks=7)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.xaxis.get_offset_text().set_fontsize(7)
     axes.grid(visible=True, color="#eceef2")
     axes.set_ylim(bottom=0)
     for value, colour in _bands(panel):
@@ -159,7 +161,7 @@ def told(value: float, unit: str) -> str:
 
 def _broken(points: Sequence[tuple[float, float]]) -> tuple[list[datetime], list[float]]:
     """点 → 时刻与值；隔得比常见的间隔远，就插一个空，线在那里断开。"""
-    step = min((b[0] - a[0] for a, b in zip(points, points[1:], strict=False)), default=0.0)
+    step = min((b[0] - a[0] for a, b in pairwise(points)), default=0.0)
     times: list[datetime] = []
     values: list[float] = []
     before: float | None = None

@@ -44,9 +44,8 @@ def results(observed: Observed, panel: dict[str, Any], now: float) -> list[Serie
         expr = filled(target["expr"], "", quantile="0.99")
         for entry in stack.query_range(observed.prometheus, expr, now, span, STEP_S):
             labels = entry["metric"]
-            text = re.sub(
-                r"{{(\w+)}}", lambda m, of=labels: of.get(m[1], ""), target["legendFormat"]
-            )
+            words = re.split(r"{{(\w+)}}", target["legendFormat"])
+            words[1::2] = [labels.get(name, "") for name in words[1::2]]
             points = [(time, float(value)) for time, value in entry["values"]]
-            found.append(Series(text, labels, points))
+            found.append(Series("".join(words), labels, points))
     return found

@@ -36,6 +36,12 @@ def known(day, job, now):
     return found
 
 
+def chosen(expr, labels):
+    """写死在查询里的筛选是否留下这条序列；变量都代成了 .*。"""
+    found = re.findall(r'(\w+)=~"([^"]*)"', expr)
+    return all(re.fullmatch(wish, labels.get(name, "")) for name, wish in found)
+
+
 def expected(expr, prefix, now):
     """我们写的几种查询该有的答案，从报告算起，不经 Prometheus。"""
     job = PREFIXES[prefix]
@@ -45,7 +51,8 @@ def expected(expr, prefix, now):
         return {k: v / bottom[k] for k, v in top.items() if bottom.get(k, 0) > 0}
     simple = LATEST.fullmatch(expr)
     if simple:
-        return known(DAY_OF[simple[2] or ""], job, now)[simple[1].removeprefix(prefix)]
+        values = known(DAY_OF[simple[2] or ""], job, now)[simple[1].removeprefix(prefix)]
+        return {k: v for k, v in values.items() if chosen(expr, dict(k))}
     raw = re.fullmatch(r"(\w+)\{[^}]*\}", expr)
     if raw:
         return known("today", job, now)[raw[1].removeprefix(prefix)]
