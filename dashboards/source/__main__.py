@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from dashboards.source.board import as_json
+from dashboards.source.reference import metrics_md
 from dashboards.source.rules import rules_yaml
 
 HOME = Path(__file__).resolve().parents[1]
@@ -14,7 +15,11 @@ HOME = Path(__file__).resolve().parents[1]
 
 def generated() -> dict[str, str]:
     """全部生成的文件：相对 dashboards/ 的路径与内容。"""
-    return {"grafana/rayeval.json": as_json(), "prometheus/rules.yml": rules_yaml("")}
+    return {
+        "grafana/rayeval.json": as_json(),
+        "prometheus/rules.yml": rules_yaml(""),
+        "METRICS.md": metrics_md(),
+    }
 
 
 def main(argv: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -108,6 +109,13 @@ class PushSpec(Model):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """绝不能出现在任何输出里的明文。"""
-        held = (self.password, self.token, self.proxy)
-        return tuple(s.get_secret_value() for s in held if s is not None and s.get_secret_value())
+        """绝不能出现在任何输出里的明文：密码、令牌，与它们在请求头里的样子；长的在前。"""
+        found = [secret.get_secret_value() for secret in (self.token, self.proxy) if secret]
+        pairs = [(self.username or "", self.password.get_secret_value() if self.password else "")]
+        if self.proxy is not None:
+            parts = urlsplit(self.proxy.get_secret_value())
+            pairs.append((unquote(parts.username or ""), unquote(parts.password or "")))
+        for name, password in pairs:
+            if password:
+                found += [password, b64encode(f"{name}:{password}".encode()).decode()]
+        return tuple(sorted(filter(None, found), key=len, reverse=True))

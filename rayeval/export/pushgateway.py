@@ -159,7 +159,8 @@ class Pushgateway:
         try:
             reply = retrying(once)
         except _TryAgain as error:
-            tries = f"{attempts} tries in {self._clock() - started:.0f} s"
+            tries = f"{attempts} {'try' if attempts == 1 else 'tries'}"
+            tries += f" in {self._clock() - started:.0f} s"
             msg = f"{self._url}: {error} ({tries})"
             raise PushError(msg, hopeless=True) from None
         return self._accepted(reply)
@@ -235,9 +236,7 @@ class Pushgateway:
 
     def _shown(self, text: str) -> str:
         """盖住密钥：密码、令牌、带凭证的代理，以及它们在请求头里的样子。"""
-        password = self._spec.password.get_secret_value() if self._spec.password else ""
-        pair = base64.b64encode(f"{self._spec.username or ''}:{password}".encode()).decode()
-        for secret in sorted((*self._spec.secrets, pair), key=len, reverse=True):
+        for secret in self._spec.secrets:
             if len(secret) >= SHORTEST_SECRET:
                 text = text.replace(secret, REDACTED)
         return "".join(letter if letter.isprintable() else " " for letter in text)

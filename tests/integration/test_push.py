@@ -5,9 +5,13 @@ import json
 import threading
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from rayeval.cli import cli
+from rayeval.domain.push import PushSpec
+from rayeval.export.exposition import Group
+from rayeval.publish import deliver
 
 PASSWORD = "swordfish-0123456789"
 PERF_ONLY = {"daily": {"stages": {"functional": False, "accuracy": False}}}
@@ -20,6 +24,7 @@ class Gateway(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers = answers
         self.seen = []
+        self.silent = threading.Event()
 
     @property
     def url(self):
@@ -32,6 +37,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answers = self.server.answers
         status = answers[min(len(self.server.seen), len(answers) - 1)]
         self.server.seen.append((self.path, dict(self.headers), body))
+        if status is None:  # 收下了，却不作声
+            self.server.silent.wait()
+            return
         words = f"sent {self.headers.get('Authorization')} {PASSWORD}".encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(words)))
@@ -55,9 +63,42 @@ def gateway():
 
     yield start
     for server, thread in servers:
+        server.silent.set()
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+ONE = [Group({"job": "j", "scenario": "one"}, b"x 1\n", 1)]
+
+
+def test_a_gateway_that_says_nothing_is_tried_again_and_given_up(gateway):
+    server = gateway(None)
+    done = deliver(ONE, PushSpec(url=server.url, timeout_s=0.2, attempts=2))
+    assert done.groups == 0
+    assert "no answer within 0.2 s (2 tries in" in done.errors[0]
+    assert len(server.seen) == 2
+
+
+def test_a_gateway_that_is_not_there_is_told_with_its_address(gateway):
+    server = gateway(200)
+    server.server_close()
+    done = deliver(ONE, PushSpec(url=server.url, attempts=2))
+    assert server.url in done.errors[0]
+    assert "refused" in done.errors[0]
+
+
+def test_the_proxy_of_the_configuration_is_used_and_its_password_kept(gateway):
+    server = gateway(200, 502)
+    proxy = SecretStr(server.url.replace("//", f"//me:{PASSWORD}@"))
+    push = PushSpec(url="http://gateway.invalid:9091", proxy=proxy, attempts=1)
+    assert not deliver(ONE, push).errors
+    path, headers, _ = server.seen[0]
+    assert path == "http://gateway.invalid:9091/metrics/job/j/scenario/one"
+    assert "Proxy-Authorization" in headers
+    refused = deliver(ONE, push)
+    assert "HTTP 502" in refused.errors[0]
+    assert PASSWORD not in refused.errors[0] + repr(push)
 
 
 def everything_written(done):
@@ -74,6 +115,7 @@ def test_a_daily_run_is_pushed_past_two_500s_and_can_be_pushed_again(
     done = rayeval_run(place, "--address", "inline", "--run-type", "daily")
     assert done.code == 0, done.out + done.err
     assert f"metrics pushed to {server.url}: 1 group" in done.out
+    assert "\x1b" not in done.out + done.err
     assert len(server.seen) == 3
     assert PASSWORD.encode() not in everything_written(done)
     ts = done.folder.name
