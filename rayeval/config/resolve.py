@@ -108,9 +108,9 @@ def push_from_environment(spec: PushSpec, env: Mapping[str, str] | None) -> Push
     """没有写明的地址与凭证取自 PROM_PUSHGATEWAY_*；那里的 URL 不成立抛 UsageError。"""
     try:
         return spec.with_environment(dict(os.environ if env is None else env))
-    except ValidationError as error:  # 里头的值可能带着密码，只说是哪一个变量
+    except ValidationError:  # 里头的值可能带着密码，只说是哪一个变量
         msg = "PROM_PUSHGATEWAY_URL is no Pushgateway; write http://HOST:PORT or https://HOST:PORT"
-        raise UsageError(msg) from error.__cause__
+        raise UsageError(msg) from None
 
 
 def _gate(matrix: MatrixFile, run_type: str) -> GateSpec:

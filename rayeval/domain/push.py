@@ -93,6 +93,18 @@ class PushSpec(Model):
         path = parts.path.rstrip("/").removesuffix("/metrics").rstrip("/")
         return f"{parts.scheme}://{parts.netloc}{path}"
 
+    @field_validator("proxy")
+    @classmethod
+    def _proxy_url(cls, proxy: SecretStr | None) -> SecretStr | None:
+        """代理得是一个 URL；错误里不带它的值。"""
+        if proxy is None or not proxy.get_secret_value().strip():
+            return None
+        parts = urlsplit(proxy.get_secret_value())
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            msg = "write the proxy as http://HOST:PORT"
+            raise ValueError(msg)
+        return proxy
+
     def with_environment(self, env: dict[str, str]) -> PushSpec:
         """没有写明的地址与凭证取自 PROM_PUSHGATEWAY_* 环境变量；URL 不成立抛 ValueError。
 

@@ -264,8 +264,8 @@ def opened(spec: PushSpec) -> Iterator[Pushgateway]:
     except (OSError, ssl.SSLError) as error:
         msg = f"push.ca_file or push.client_cert can't be read ({error}); name PEM files"
         raise PushError(msg) from error
-    except (ValueError, httpx.InvalidURL):
-        msg = "push.proxy, HTTP_PROXY or HTTPS_PROXY is no proxy URL; write http://HOST:PORT"
+    except (ValueError, ImportError, httpx.InvalidURL):
+        msg = "ALL_PROXY, HTTP_PROXY or HTTPS_PROXY is no HTTP proxy; write http://HOST:PORT"
         raise PushError(msg) from None  # 代理的 URL 里可能有密码，不带出来
     with client:
         yield Pushgateway(spec, client)

@@ -60,3 +60,12 @@ def test_nothing_in_the_environment_leaves_no_gateway():
 def test_a_prefix_that_no_metric_may_have_is_refused(prefix):
     with pytest.raises(ValidationError):
         PushSpec(prefix=prefix)
+
+
+def test_a_proxy_is_a_url_and_its_password_a_secret():
+    with pytest.raises(ValidationError, match="write the proxy as") as caught:
+        PushSpec(proxy=SecretStr("socks5://u:hunter2-hunter2@x"))
+    assert "hunter2" not in str(caught.value)
+    spec = PushSpec(proxy=SecretStr("http://u:hunter2-hunter2@x:3128"), token=SecretStr("t0ken"))
+    assert {"hunter2-hunter2", "t0ken"} < set(spec.secrets)
+    assert PushSpec(proxy=SecretStr("")).proxy is None

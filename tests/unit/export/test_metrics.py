@@ -11,7 +11,7 @@ from rayeval.domain.report import Stats, Status
 from rayeval.domain.verdict import Finding, Level, Verdict
 from rayeval.errors import UsageError
 from rayeval.export import exposition
-from rayeval.export.catalogue import CATALOGUE, IDENTITY
+from rayeval.export.catalogue import CATALOGUE, IDENTITY, Family
 from rayeval.export.metrics import samples, unix_time
 
 
@@ -24,6 +24,12 @@ def test_every_sample_carries_the_whole_identity_and_its_familys_labels(reports)
         extra = {"quantile"} & set(sample.labels)
         assert set(sample.labels) == {*IDENTITY, *CATALOGUE[sample.family].labels, *extra}
         assert sample.labels["job"] == "nightly"
+
+
+def test_a_sample_with_other_labels_than_its_family_is_our_own_mistake(reports, monkeypatch):
+    monkeypatch.setitem(CATALOGUE, "qps", Family("qps", "x", ("input_len",)))
+    with pytest.raises(AssertionError, match="metric qps"):
+        samples(reports.run(), None, "rayeval")
 
 
 def test_quantiles_sum_and_count_share_a_family_and_mean_and_maximum_do_not(reports):

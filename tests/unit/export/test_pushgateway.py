@@ -160,9 +160,12 @@ def httpx_seen(monkeypatch):
     return seen
 
 
-def test_a_proxy_that_is_no_url_is_told_without_its_password():
-    spec = PushSpec(url="http://gw", proxy=SecretStr("nonsense://u:hunter2-hunter2@x"))
-    with pytest.raises(PushError, match=r"push\.proxy") as caught, opened(spec):
+@pytest.mark.parametrize(
+    "proxy", ["socks5://u:hunter2-hunter2@x:1", "nonsense://u:hunter2-hunter2@x"]
+)
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(monkeypatch, proxy):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(PushError, match="ALL_PROXY") as caught, opened(PushSpec(url="http://gw")):
         pass
     assert "hunter2" not in str(caught.value)
 
