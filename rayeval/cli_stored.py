@@ -22,7 +22,7 @@ def push(
     *,
     run: Annotated[
         Path | None,
-        typer.Argument(metavar="[RUN]", help="report.json or its runs/{ts}/ directory."),
+        typer.Argument(metavar="RUN", help="report.json or its runs/{ts}/ directory."),
     ] = None,
     config: ConfigDir = None,
     url: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -84,7 +84,7 @@ class PushSpec(Model):
         url = url.strip()
         url = url if "://" in url else f"http://{url}"
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not _is_http(parts):
             msg = "write the Pushgateway as http://HOST:PORT or https://HOST:PORT"
             raise ValueError(msg)
         if parts.query or parts.fragment:
@@ -99,8 +99,7 @@ class PushSpec(Model):
         """代理得是一个 URL；错误里不带它的值。"""
         if proxy is None or not proxy.get_secret_value().strip():
             return None
-        parts = urlsplit(proxy.get_secret_value())
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not _is_http(urlsplit(proxy.get_secret_value())):
             msg = "write the proxy as http://HOST:PORT"
             raise ValueError(msg)
         return proxy
@@ -131,3 +130,12 @@ class PushSpec(Model):
             if password:
                 found += [password, b64encode(f"{name}:{password}".encode()).decode()]
         return tuple(sorted(filter(None, found), key=len, reverse=True))
+
+
+def _is_http(parts: SplitResult) -> bool:
+    """有主机、端口写得对的 http 或 https 地址。"""
+    try:
+        _ = parts.port  # 取它时才查：不是数、太大，都抛 ValueError
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)

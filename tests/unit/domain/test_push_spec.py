@@ -22,7 +22,9 @@ def test_the_url_is_read_as_people_write_it(written, meant):
     assert PushSpec(url=written).url == meant
 
 
-@pytest.mark.parametrize("written", ["ftp://gw", "http://", "http://gw?token=s3cret-token", "://x"])
+@pytest.mark.parametrize(
+    "written", ["ftp://gw", "http://", "http://gw:99999", "http://gw?token=s3cret-token", "://x"]
+)
 def test_a_url_that_is_no_gateway_is_refused(written):
     with pytest.raises(ValidationError, match="Pushgateway"):
         PushSpec(url=written)
