@@ -16,28 +16,17 @@ import httpx
 import tenacity
 
 from rayeval.domain.push import PushSpec
-from rayeval.domain.service import REDACTED, SHORTEST_SECRET
 from rayeval.errors import PushError
 from rayeval.export.catalogue import IDENTITY
 from rayeval.export.exposition import Group
+from rayeval.export.gateway_words import Reply, covered, refusal, words
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _ENOUGH = 64 * 1024
 """网关的话读到这么多字节为止；列出全部组时除外。"""
-_LONGEST_WORDS = 400
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _WAIT_FIRST_S, _WAIT_MOST_S = 0.5, 8.0
-_BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _MULTIPLE = 400, 401, 403, 404, 300
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """网关的一次回答：状态码、正文、重定向到哪。"""
-
-    status: int
-    body: bytes
-    location: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +59,16 @@ def group_path(key: dict[str, str]) -> str:
 
     不是一个普通的字（空、带 `/`、中文、点开头）就用 base64：代理会收拾 `//`、`..` 与 %2F。
     """
-    words = []
+    parts = []
     for name in ("job", *(label for label in key if label != "job")):
         value = key[name]
         if _PLAIN.fullmatch(value):
-            words += [name, value]
+            parts += [name, value]
         else:
             # 空值写成一个 =：路径里不能有空的一段
             coded = base64.urlsafe_b64encode(value.encode("utf-8", "replace")).decode() or "="
-            words += [f"{name}@base64", quote(coded, safe="=")]
-    return "/metrics/" + "/".join(words)
+            parts += [f"{name}@base64", quote(coded, safe="=")]
+    return "/metrics/" + "/".join(parts)
 
 
 class Pushgateway:
@@ -163,7 +152,10 @@ class Pushgateway:
             tries += f" in {self._clock() - started:.0f} s"
             msg = f"{self._url}: {error} ({tries})"
             raise PushError(msg, hopeless=True) from None
-        return self._accepted(reply)
+        trouble = refusal(reply, self._spec)
+        if trouble is not None:
+            raise trouble
+        return reply
 
     def _once(self, method: str, path: str, body: bytes | None, limit: int | None) -> Reply:
         """发一次，读到 `limit` 字节为止；断网、超时与 5xx 抛 _TryAgain。"""
@@ -182,10 +174,10 @@ class Pushgateway:
             msg = f"no answer within {self._spec.timeout_s:g} s"
             raise _TryAgain(msg) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
-            msg = f"{self._shown(str(error)) or type(error).__name__}; is the gateway up?"
+            msg = f"{covered(str(error), self._spec) or type(error).__name__}; is the gateway up?"
             raise _TryAgain(msg) from None
         if reply.status in _RETRIED:
-            msg = f"HTTP {reply.status}: {self._words(reply)}"
+            msg = f"HTTP {reply.status}: {words(reply, self._spec)}"
             raise _TryAgain(msg)
         return reply
 
@@ -200,46 +192,6 @@ class Pushgateway:
             if limit is not None and len(data) >= limit:
                 break
         return data
-
-    def _accepted(self, reply: Reply) -> Reply:
-        """2xx 才算数；其余说清缘故与修法。"""
-        if reply.status // 100 == 2:  # noqa: PLR2004 2xx
-            return reply
-        words = self._words(reply)
-        told = f"{self._url}: HTTP {reply.status}: {words}"
-        if reply.status == _BAD_REQUEST:
-            mend = (
-                "the gateway keeps what it had; where another group holds the same metric in "
-                "another type, delete that group or choose another push.prefix"
-            )
-            raise PushError(f"{told}; {mend}")
-        raise PushError(f"{told}; {self._mend(reply)}", hopeless=True)
-
-    def _mend(self, reply: Reply) -> str:
-        """这个状态码该怎么办。"""
-        if reply.status in {_UNAUTHORIZED, _FORBIDDEN}:
-            return (
-                "set push.username and push.password in matrix.yaml, or "
-                "PROM_PUSHGATEWAY_USERNAME and PROM_PUSHGATEWAY_PASSWORD"
-            )
-        if _MULTIPLE <= reply.status < _BAD_REQUEST:
-            return f"it redirects to {self._shown(reply.location)}; write that URL"
-        if reply.status == _NOT_FOUND:
-            return "is that a Pushgateway, and is its path prefix in the URL?"
-        return "see the gateway's log"
-
-    def _words(self, reply: Reply) -> str:
-        """网关自己的话：一行，截短，盖住密钥。"""
-        text = " ".join(reply.body.decode("utf-8", "replace").split())
-        shown = self._shown(text)
-        return shown[:_LONGEST_WORDS] + ("…" if len(shown) > _LONGEST_WORDS else "") or "no words"
-
-    def _shown(self, text: str) -> str:
-        """盖住密钥：密码、令牌、带凭证的代理，以及它们在请求头里的样子。"""
-        for secret in self._spec.secrets:
-            if len(secret) >= SHORTEST_SECRET:
-                text = text.replace(secret, REDACTED)
-        return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 @contextmanager
