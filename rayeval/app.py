@@ -28,11 +28,13 @@ from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.inline import InlineExecutor
 from rayeval.pipeline.run import run
 from rayeval.progress import choose_view
+from rayeval.publish import Published, publish, require_gateway
+from rayeval.publish import exit_code as publish_code
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """怎么跑：在哪里跑、产物放哪、怎么说话。"""
+    """怎么跑：在哪里跑、产物放哪、怎么说话；`push` 为 None 时推不推照配置。"""
 
     address: str
     artifacts: Path
@@ -40,6 +42,7 @@ class Manner:
     parallel: int | None = None
     quiet: bool = False
     as_json: bool = False
+    push: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ def carry_out(
     if spec.baseline is not None:  # 名字写错要在测量几小时之前说
         find_baseline(Path(spec.baseline), report_json.decode)
     _require_datasets(spec)
+    require_gateway(spec, manner.push)
     stamp = spec.run_id.partition("-")[0]
     artifacts = Artifacts(manner.artifacts, _claim(manner.artifacts, stamp))
     artifacts.prepare()
@@ -93,7 +97,9 @@ def carry_out(
         report = run(spec, executor, artifacts, provenance, view.watch, parallel=manner.parallel)
     verdict = conclude(report, spec, artifacts, seek_baseline=seek_baseline)
     code = CancelledRun.exit_code if report.interrupted else verdict.exit_code
-    show(report, verdict, console, artifacts, as_json=manner.as_json, code=code)
+    published = publish(report, verdict, spec, artifacts, manner.push)
+    code = publish_code(code, published, spec.push)
+    show(report, verdict, console, artifacts, published, as_json=manner.as_json, code=code)
     return code
 
 
@@ -135,19 +141,23 @@ def show(
     verdict: Verdict,
     console: Console,
     artifacts: Artifacts,
+    published: Published,
     *,
     as_json: bool,
     code: int,
 ) -> None:
-    """最后的表，或一个 JSON 对象；再说东西在哪。"""
+    """最后的表，或一个 JSON 对象；再说东西在哪、推了没有。"""
     where = artifacts.path(artifacts.run("report.json"))
     if as_json:
-        body = {"run_id": report.run_id, "exit_code": code, "report": str(where)}
+        push = {"groups": published.groups, "errors": published.errors}
+        body = {"run_id": report.run_id, "exit_code": code, "report": str(where), "push": push}
         console.file.write(json.dumps(body) + "\n")
         return
     for renderable in terminal.summary(report, verdict):
         console.print(renderable, highlight=False)
     console.print(f"artifacts: {where.parent}", highlight=False, soft_wrap=True)
+    for line in published.lines(str(where.parent)):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def _require_datasets(spec: RunSpec) -> None:
@@ -185,11 +195,32 @@ def _claim(root: Path, stamp: str) -> str:
 def judge_stored(
     stored: Path, baseline: Path | None, config_dir: Path | None, console: Console, *, as_json: bool
 ) -> int:
-    """对存盘的报告再判一次；阈值取自配置，没给则用默认。"""
+    """对存盘的报告再判一次，说出来，返回退出码。"""
+    report, verdict = judge_again(stored, baseline, config_dir)
+    if as_json:
+        body = {"exit_code": verdict.exit_code, "baseline": verdict.baseline}
+        findings = [dataclasses.asdict(finding) for finding in verdict.findings]
+        console.file.write(json.dumps(body | {"findings": findings}, default=str) + "\n")
+    else:
+        for renderable in terminal.summary(report, verdict):
+            console.print(renderable, highlight=False)
+    return verdict.exit_code
+
+
+def stored_report(stored: Path) -> Path:
+    """RUN 这个参数 → report.json；目录、文件都行，没有抛 UsageError。"""
     file = stored / "report.json" if stored.is_dir() else stored
     if not file.is_file():
         message = f"{stored}: no report.json there; name a stored run"
         raise UsageError(message)
+    return file
+
+
+def judge_again(
+    stored: Path, baseline: Path | None, config_dir: Path | None
+) -> tuple[RunReport, Verdict]:
+    """存盘的报告与对它的裁决；阈值取自配置，没给则用默认。"""
+    file = stored_report(stored)
     report = report_json.decode(file.read_bytes(), str(file))
     place = baseline or file.resolve().parent.parent.parent
     found = find_baseline(place, report_json.decode, exclude_run_id=report.run_id)
@@ -199,12 +230,4 @@ def judge_stored(
         if config_dir
         else GateSpec()
     )
-    verdict = judge(report, base, thresholds, baseline_name=name)
-    if as_json:
-        body = {"exit_code": verdict.exit_code, "baseline": name}
-        findings = [dataclasses.asdict(finding) for finding in verdict.findings]
-        console.file.write(json.dumps(body | {"findings": findings}, default=str) + "\n")
-    else:
-        for renderable in terminal.summary(report, verdict):
-            console.print(renderable, highlight=False)
-    return verdict.exit_code
+    return report, judge(report, base, thresholds, baseline_name=name)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import rayeval
-from rayeval import cli_stage
+from rayeval import cli_stage, cli_stored
 from rayeval.cli_options import EXIT_CODES, Artifacts, Debug, Json, Quiet, Ship, console
 from rayeval.cli_service import one_service
 from rayeval.errors import ConfigError
@@ -76,6 +76,10 @@ def run(
     parallel: Annotated[
         int | None, typer.Option(min=1, help="Scenarios at a time; default: the number of nodes.")
     ] = None,
+    push: Annotated[
+        bool | None,
+        typer.Option("--push/--no-push", help="Metrics to the Pushgateway; default: daily runs."),
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
     debug: Debug = False,
@@ -99,6 +103,7 @@ def run(
                 parallel=parallel,
                 quiet=quiet,
                 as_json=as_json,
+                push=push,
             ),
         )
         catch_signals()
@@ -237,6 +242,20 @@ def gate(
         return judge_stored(stored, baseline, config, console(), as_json=as_json)
 
     leave(job, debug=debug)
+
+
+cli.command(
+    "push",
+    help="Push a stored run's metrics to the Pushgateway, or retire a scenario's groups.",
+    epilog=EXIT_CODES,
+)(cli_stored.push)
+
+
+cli.command(
+    "export",
+    help="Write a stored run's metrics, CSV files and JUnit XML again.",
+    epilog=EXIT_CODES,
+)(cli_stored.export)
 
 
 @cli.command(

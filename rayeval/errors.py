@@ -4,7 +4,8 @@ RayevalError                    退出码 3，除非子类另有规定
 ├─ UsageError            2      命令行用错
 ├─ ConfigError           2      配置有错；带着全部问题
 ├─ InfrastructureError   3      跑不起来：集群、磁盘、节点
-│  └─ ClusterError       3      连不上 Ray，或节点不一致
+│  ├─ ClusterError       3      连不上 Ray，或节点不一致
+│  └─ PushError          3      指标没能推到 Pushgateway
 ├─ ServiceError          3      服务这一侧的失败；流水线把它折成 StageResult
 │  ├─ LaunchError        3      起不来
 │  ├─ NotReadyError      3      预算内未能生成
@@ -64,6 +65,15 @@ class InfrastructureError(RayevalError):
 
 class ClusterError(InfrastructureError):
     """连不上 Ray 集群，或各节点的代码、Python、Ray 不一致。"""
+
+
+class PushError(InfrastructureError):
+    """指标没能推上去；`hopeless` 为真表示别的组也一样推不上去，不必再试。"""
+
+    def __init__(self, message: str, *, hopeless: bool = False) -> None:
+        """记下还值不值得试别的组。"""
+        self.hopeless = hopeless
+        super().__init__(message)
 
 
 class ServiceError(RayevalError):

@@ -4,7 +4,13 @@ from rayeval.config.environment import redact
 from rayeval.config.loader import ConfigLoader
 from rayeval.config.present import PlanRow, plan_rows, resolved_yaml
 from rayeval.config.reference import json_schemas, stale, write_reference
-from rayeval.config.resolve import load, load_gate, validate
+from rayeval.config.resolve import (
+    load,
+    load_gate,
+    load_push,
+    push_from_environment,
+    validate,
+)
 from rayeval.config.schema import RUN_TYPES, STAGES
 
 __all__ = [
@@ -15,7 +21,9 @@ __all__ = [
     "json_schemas",
     "load",
     "load_gate",
+    "load_push",
     "plan_rows",
+    "push_from_environment",
     "redact",
     "resolved_yaml",
     "stale",

@@ -47,9 +47,9 @@ def resolved_yaml(spec: RunSpec) -> str:
 
 
 def digest(spec: RunSpec) -> str:
-    """去密内容的 sha256；与运行编号、基线、配置目录放在哪里、密钥是什么都无关。"""
+    """去密内容的 sha256；与运行编号、基线、推送到哪、配置目录放在哪里、密钥是什么都无关。"""
     content = _redacted(spec)
-    for name in ("run_id", "config_digest", "baseline"):
+    for name in ("run_id", "config_digest", "baseline", "push"):
         del content[name]
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     folder = json.dumps(spec.config_dir, ensure_ascii=False)[1:-1]
@@ -60,6 +60,7 @@ def _redacted(spec: RunSpec) -> dict[str, Any]:
     """RunSpec 的 JSON 形状，密钥已盖住。"""
     keys = [plan.scenario.provider.api_key for plan in spec.plans]
     secrets = [key.get_secret_value() for key in keys if key is not None]
+    secrets += spec.push.secrets
     content: dict[str, Any] = redact(spec.model_dump(mode="json"), secrets)
     return content
 

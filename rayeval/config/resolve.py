@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from rayeval.config.diagnosis import unknown
 from rayeval.config.loader import ConfigLoader, ConfigTree, Source
@@ -19,6 +22,7 @@ from rayeval.config.schema import (
 from rayeval.domain.accuracy import AccuracySpec
 from rayeval.domain.functional import FunctionalSpec
 from rayeval.domain.perf import PerfSpec
+from rayeval.domain.push import PushSpec
 from rayeval.domain.run import RunSpec, ScenarioPlan
 from rayeval.domain.scenario import Mode, Provider, Scenario
 from rayeval.domain.service import ExternalService, KubernetesService, LocalService, ServiceSpec
@@ -62,6 +66,7 @@ def load(
         config_digest="",
         plans=plans,
         gate=_gate(tree.matrix, run_type),
+        push=_push(tree.matrix, tree.root, env),
         baseline=baseline,
         narrowed=bool(scenarios or stages),
     )
@@ -80,6 +85,32 @@ def load_gate(config_dir: Path, run_type: str, env: Mapping[str, str] | None = N
     """
     folder = config_dir.parent if config_dir.is_file() else config_dir
     return _gate(ConfigLoader(folder, env).load_matrix(), run_type)
+
+
+def load_push(config_dir: Path, env: Mapping[str, str] | None = None) -> PushSpec:
+    """matrix.yaml 里推送的一节，没写的取自 PROM_PUSHGATEWAY_*；`config_dir` 也可以是那份文件。"""
+    folder = config_dir.parent if config_dir.is_file() else config_dir
+    return _push(ConfigLoader(folder, env).load_matrix(), folder.resolve(), env)
+
+
+def _push(matrix: MatrixFile, root: Path, env: Mapping[str, str] | None) -> PushSpec:
+    """推送的一节：证书文件的路径变成绝对的，地址与凭证可以来自环境。"""
+    spec = matrix.push
+    paths = {
+        name: str(root / Path(value).expanduser())
+        for name in ("ca_file", "client_cert")
+        if (value := getattr(spec, name)) is not None
+    }
+    return push_from_environment(spec.model_copy(update=paths), env)
+
+
+def push_from_environment(spec: PushSpec, env: Mapping[str, str] | None) -> PushSpec:
+    """没有写明的地址与凭证取自 PROM_PUSHGATEWAY_*；那里的 URL 不成立抛 UsageError。"""
+    try:
+        return spec.with_environment(dict(os.environ if env is None else env))
+    except ValidationError:  # 里头的值可能带着密码，只说是哪一个变量
+        msg = "PROM_PUSHGATEWAY_URL is no Pushgateway; write http://HOST:PORT or https://HOST:PORT"
+        raise UsageError(msg) from None
 
 
 def _gate(matrix: MatrixFile, run_type: str) -> GateSpec:

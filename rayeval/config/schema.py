@@ -10,6 +10,7 @@ from rayeval.domain.accuracy import AccuracySpec
 from rayeval.domain.functional import FunctionalSpec
 from rayeval.domain.model import Model
 from rayeval.domain.perf import PerfSpec
+from rayeval.domain.push import PushSpec
 from rayeval.domain.scenario import Mode, Provider, Quant, Reasoning, Resources
 from rayeval.domain.verdict import GateSpec
 
@@ -162,6 +163,9 @@ class MatrixFile(Model):
         description="by scenario id; a scenario that is not named runs everything",
     )
     gate: Gates = Field(default=Gates(), description="gate thresholds by run type")
+    push: PushSpec = Field(
+        default=PushSpec(), description="where metrics are pushed; nowhere without a URL"
+    )
 
 
 class ProvidersFile(Model):

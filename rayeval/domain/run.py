@@ -8,6 +8,7 @@ from rayeval.domain.accuracy import AccuracySpec
 from rayeval.domain.functional import FunctionalSpec
 from rayeval.domain.model import Model
 from rayeval.domain.perf import PerfSpec
+from rayeval.domain.push import PushSpec
 from rayeval.domain.scenario import Scenario
 from rayeval.domain.verdict import GateSpec
 
@@ -47,5 +48,6 @@ class RunSpec(Model):
     config_digest: str
     plans: tuple[ScenarioPlan, ...]
     gate: GateSpec = GateSpec()
+    push: PushSpec = PushSpec()
     baseline: str | None = None
     narrowed: bool = False
