@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import rayeval
-from rayeval import cli_stage
+from rayeval import cli_accuracy, cli_stage
 from rayeval.cli_options import EXIT_CODES, Artifacts, Debug, Json, Quiet, Ship, console
 from rayeval.errors import ConfigError
 from rayeval.exits import catch_signals, leave
@@ -118,6 +118,13 @@ cli.command(
     help="Check a service that already runs: capability probe and suites, no YAML.",
     epilog=EXIT_CODES,
 )(cli_stage.functional)
+
+
+cli.command(
+    "accuracy",
+    help="Score a service that already runs on a benchmark (GPQA's method), no YAML.",
+    epilog=EXIT_CODES,
+)(cli_accuracy.accuracy)
 
 
 @cli.command(help="Check every configuration file; all errors at once, with file:line:column.")

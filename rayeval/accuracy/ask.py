@@ -7,13 +7,14 @@ import math
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import httpx
 
 from rayeval.accuracy import benchmarks
+from rayeval.accuracy.throttle import Throttle
 from rayeval.client.assemble import from_body
 from rayeval.client.openai import Reply
 from rayeval.domain.accuracy import Answer, Item, Shard
@@ -23,7 +24,9 @@ FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 30.0
 MAX_RETRY_AFTER_S = 60.0
 TOO_MANY_REQUESTS = 429
+UNAVAILABLE = 503
 MAX_MESSAGE_CHARS = 500
+MAX_LAST_LINE_CHARS = 200
 
 
 class Chat(Protocol):
@@ -34,9 +37,16 @@ class Chat(Protocol):
         ...
 
 
+Pause = Callable[[float], bool]
+"""等这么多秒；真即被叫停。"""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """一次尝试的结局；`error_class` 为 None 即成功。`retry_after_s` 是服务要求等的秒数。"""
+    """一次尝试的结局；`error_class` 为 None 即成功。
+
+    `retry_after_s` 是服务要求等的秒数，`status` 是没有成功的 HTTP 状态。
+    """
 
     reply: str = ""
     reasoning: str = ""
@@ -47,25 +57,38 @@ class Outcome:
     error_message: str = ""
     retryable: bool = False
     retry_after_s: float | None = None
+    status: int | None = None
+
+    @property
+    def busy(self) -> bool:
+        """服务嫌我们问得太多：429，或带着 Retry-After 的 503。"""
+        asked_to_wait = self.status == UNAVAILABLE and self.retry_after_s is not None
+        return self.status == TOO_MANY_REQUESTS or asked_to_wait
 
 
-def ask(chat: Chat, shard: Shard, item: Item, pause: Callable[[float], bool]) -> Answer | None:
+def ask(chat: Chat, shard: Shard, item: Item, throttle: Throttle, pause: Pause) -> Answer | None:
     """问一道题直到有结局；被叫停时为 None。
 
     只重试 429、5xx 与传输错误，至多 spec.max_retries 次；`content: null` 是一个（空的）回答，
-    不重试。`pause(秒)` 等待并说是否该停。`duration_s` 从第一次发出算起，含重试与等待。
+    不重试。在途的位子由 `throttle` 给，退避时让出；`pause(秒)` 等待并说是否该停。
+    `duration_s` 从第一次发出算起，含重试与等待。
     """
     bench = benchmarks.find(shard.spec.benchmark)
     messages = bench.messages(shard.template, item, shard.spec.system_message)
     dice = random.Random(item.index)
-    begin = time.monotonic()
+    begin, limited = None, 0
     for attempt in range(shard.spec.max_retries + 1):
-        outcome = _attempt(chat, shard, messages)
+        entered = throttle.enter()
+        if entered is None:
+            return None
+        begin = time.monotonic() if begin is None else begin
+        outcome = _guarded(chat, shard, messages, throttle, entered)
+        limited += outcome.status == TOO_MANY_REQUESTS
         if not outcome.retryable or attempt == shard.spec.max_retries:
             break
         if pause(delay_s(attempt, outcome.retry_after_s, dice)):
             return None
-    return Answer(
+    answer = Answer(
         index=item.index,
         example=item.example,
         repeat=item.repeat,
@@ -78,10 +101,44 @@ def ask(chat: Chat, shard: Shard, item: Item, pause: Callable[[float], bool]) ->
         finish_reason=outcome.finish_reason,
         prompt_tokens=outcome.prompt_tokens,
         completion_tokens=outcome.completion_tokens,
-        duration_s=time.monotonic() - begin,
+        duration_s=time.monotonic() - (begin or 0.0),
         attempts=attempt + 1,
         error_class=outcome.error_class,
         error_message=outcome.error_message,
+        domain=_clean(item.domain),
+        chars=len(outcome.reply),
+        shard=shard.index,
+        rate_limited=limited,
+    )
+    answer = replace(answer, kind=kind_of(answer))
+    return answer if shard.spec.include_questions else withhold(answer)
+
+
+def kind_of(answer: Answer) -> str:
+    """KINDS 之一；出错的为空串。只有空白的回复算空。"""
+    if answer.error_class is not None:
+        return ""
+    if answer.simple_evals is not None:
+        return "parsed"
+    if answer.finish_reason == "length":
+        return "truncated"
+    if answer.reply.strip():
+        return "unparsed"
+    return "reasoning_only" if answer.reasoning.strip() else "empty"
+
+
+def withhold(answer: Answer) -> Answer:
+    """去掉会透出题面的：题、推理、回复的末行以外、服务的话里状态以后的部分。
+
+    在作答的地方就去掉，题面于是不上路，也不落盘。
+    """
+    lines = answer.reply.strip().splitlines()
+    return replace(
+        answer,
+        prompt="",
+        reasoning="",
+        reply=lines[-1][-MAX_LAST_LINE_CHARS:] if lines else "",
+        error_message=answer.error_message.partition(":")[0],
     )
 
 
@@ -110,6 +167,27 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
+def _guarded(
+    chat: Chat,
+    shard: Shard,
+    messages: list[dict[str, Any]],
+    throttle: Throttle,
+    entered: float,
+) -> Outcome:
+    """占着位子发一次，再把位子与看到的忙闲交还。"""
+    outcome: Outcome | None = None
+    try:
+        outcome = _attempt(chat, shard, messages)
+    finally:
+        throttle.leave(
+            entered,
+            busy=outcome is not None and outcome.busy,
+            well=outcome is not None and outcome.error_class is None,
+            wait_s=min(outcome.retry_after_s or 0.0, MAX_RETRY_AFTER_S) if outcome else 0.0,
+        )
+    return outcome
+
+
 def _attempt(chat: Chat, shard: Shard, messages: list[dict[str, Any]]) -> Outcome:
     """发一次请求；任何结果都是 Outcome。"""
     spec = shard.spec
@@ -130,7 +208,8 @@ def _rejection(endpoint: Endpoint, reply: Reply) -> Outcome:
     retryable = reply.status == TOO_MANY_REQUESTS or kind == "http_5xx"
     wait = retry_after(reply.headers, datetime.now(UTC)) if retryable else None
     message = f"HTTP {reply.status}: {reply.error_message}"
-    return _failure(endpoint, kind, message, retryable=retryable, wait_s=wait)
+    failure = _failure(endpoint, kind, message, retryable=retryable, wait_s=wait)
+    return replace(failure, status=reply.status)
 
 
 def _read(shard: Shard, reply: Reply) -> Outcome:
@@ -139,7 +218,7 @@ def _read(shard: Shard, reply: Reply) -> Outcome:
         return _failure(shard.endpoint, "bad_json", f"not a JSON object: {reply.text}")
     completion = from_body(reply.body, shard.reasoning_keys)
     if completion.error:
-        return _failure(shard.endpoint, "stream_error", reply.error_message)
+        return _failure(shard.endpoint, "stream_error", f"error object: {reply.error_message}")
     if not completion.messages:
         return _failure(shard.endpoint, "no_tokens", f"no choices: {reply.text}")
     message = completion.first

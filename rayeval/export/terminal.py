@@ -98,6 +98,12 @@ def _scores(report: RunReport) -> Iterator[Text]:
                 f"prompt: {score.prompt} ",
                 ok,
             )
+            if (paired := score.paired) is not None:
+                yield Text(
+                    f"  against {paired.baseline}: {paired.difference:+.3f} "
+                    f"[{paired.low:+.3f}, {paired.high:+.3f}], {paired.lost} lost, "
+                    f"{paired.won} won of {paired.n}, p = {paired.p_value:.2g}"
+                )
 
 
 def _reasons(report: RunReport) -> Iterator[Text]:
