@@ -11,7 +11,8 @@ import pytest
 from rayeval.accuracy import ask, gpqa, prompt
 from rayeval.accuracy.aggregate import aggregate
 from rayeval.accuracy.shard import answer_shard
-from rayeval.domain.accuracy import AccuracySpec
+from rayeval.accuracy.shards import make_shards
+from rayeval.domain.accuracy import AccuracySpec, Exam
 from rayeval.domain.service import Endpoint
 
 SAMPLE = Path(__file__).parents[2] / "configs/demo/science_sample.csv"
@@ -92,8 +93,8 @@ def shard_at(server, items=None, **fields):
     fields = {"threads": 4, "timeout_s": 20, "shards": 1, **fields}
     spec = AccuracySpec(dataset=str(SAMPLE), dataset_name="science_sample", **fields)
     endpoint = Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "m")
-    chosen = gpqa.load_items(spec)[:items]
-    return gpqa.make_shards(chosen, spec, endpoint, template=prompt.OWN)[0]
+    chosen = gpqa.load_items(spec, SAMPLE.read_bytes())[:items]
+    return make_shards(chosen, spec, endpoint, template=prompt.OWN)[0]
 
 
 @pytest.fixture
@@ -127,10 +128,14 @@ def test_every_kind_of_trouble_is_counted_and_the_shard_ends(trickster, quick):
         "bad_json",
         "http_5xx",
     ]
-    result = aggregate(answers, 8, shard.spec, "rayeval")
+    result = aggregate(answers, shard.spec, Exam(shard.items, "", "rayeval"))
     assert result.error_ratio == 3 / 8
     assert result.unparsed_ratio == 2 / 8
     assert not result.valid
+    assert dict(result.outcomes) == {
+        **{"parsed": 3, "empty": 1, "reasoning_only": 1},
+        **{"http_4xx": 1, "bad_json": 1, "http_5xx": 1},
+    }
 
 
 def test_a_service_that_is_gone_is_data_too(trickster, quick):

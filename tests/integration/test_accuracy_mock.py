@@ -7,6 +7,7 @@ import pytest
 from rayeval.accuracy import gpqa, prompt
 from rayeval.accuracy.aggregate import aggregate, answers_table
 from rayeval.accuracy.shard import answer_shard
+from rayeval.accuracy.shards import make_shards
 from rayeval.domain.accuracy import AccuracySpec
 
 SAMPLE = Path(__file__).parents[2] / "configs/demo/science_sample.csv"
@@ -15,9 +16,9 @@ SAME = ["index", "example", "repeat", "correct", "simple_evals", "robust", "scor
 
 def run(endpoint, **fields):
     spec = AccuracySpec(dataset=str(SAMPLE), dataset_name="science_sample", **fields)
-    items = gpqa.load_items(spec)
+    items = gpqa.load_items(spec, SAMPLE.read_bytes())
     text, kind = prompt.template(spec)
-    shards = gpqa.make_shards(items, spec, endpoint, template=text)
+    shards = make_shards(items, spec, endpoint, template=text)
     answers = [answer for shard in shards for answer in answer_shard(shard)]
     return aggregate(answers, len(items), spec, kind), answers_table(answers)
 
@@ -29,7 +30,7 @@ def test_a_service_that_knows_all_or_nothing_scores_so(start_mock, accuracy):
     assert result.score == result.robust_score == accuracy
     assert (result.error_ratio, result.unparsed_ratio) == (0, 0)
     assert (result.valid, result.prompt) == (True, "rayeval")
-    assert table.num_rows == result.n == len(gpqa.load_examples(SAMPLE))
+    assert table.num_rows == result.n == len(gpqa.load_examples(SAMPLE.read_bytes(), "x"))
 
 
 def test_the_number_of_shards_changes_no_answer(start_mock):

@@ -174,7 +174,7 @@ def test_service_killed_in_mid_accuracy_fails_fast_and_keeps_the_answers(
     done = rayeval_run.finish(process, 60)
     assert time.monotonic() - begin < 30
     assert done.stages("one")["accuracy"] == "ERROR"
-    assert list(done.artifacts.glob("accuracy/one/*/answers_partial.parquet"))
+    assert list(done.artifacts.glob("accuracy/one/*/answers_partial.jsonl"))
 
 
 def test_named_baseline_that_is_not_there_is_told_before_measuring(
