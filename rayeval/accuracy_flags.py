@@ -44,7 +44,7 @@ def accuracy_spec(given: Mapping[str, Any], profile: Path | None) -> AccuracySpe
 
     从命令行给的数据集没说叫什么，就以文件名为名：不是 GPQA 的不会叫 gpqa。
     """
-    values = {name: value for name, value in given.items() if value is not None}
+    values = {name: value for name, value in given.items() if value not in {None, ""}}
     base = {} if profile is None else _profile(profile)
     if "dataset" in values:
         values["dataset"] = _dataset(str(values["dataset"]))
