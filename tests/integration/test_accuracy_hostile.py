@@ -133,8 +133,12 @@ def test_every_kind_of_trouble_is_counted_and_the_shard_ends(trickster, quick):
     assert result.unparsed_ratio == 2 / 8
     assert not result.valid
     assert dict(result.outcomes) == {
-        **{"parsed": 3, "empty": 1, "reasoning_only": 1},
-        **{"http_4xx": 1, "bad_json": 1, "http_5xx": 1},
+        "parsed": 3,
+        "empty": 1,
+        "reasoning_only": 1,
+        "http_4xx": 1,
+        "bad_json": 1,
+        "http_5xx": 1,
     }
 
 

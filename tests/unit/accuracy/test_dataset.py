@@ -66,6 +66,6 @@ def test_errors_never_quote_the_file():
 
 @pytest.mark.parametrize("fields", [{}, {"sha256": "0"}, {"dataset": ""}])
 def test_a_profile_needs_questions_or_results(fields):
-    with pytest.raises(ValueError, match="dataset: required|sha256"):
+    with pytest.raises(ValueError, match=r"dataset: required|sha256"):
         AccuracySpec(**fields)
     assert AccuracySpec(runner=("x",)).external

@@ -142,7 +142,7 @@ def test_the_newest_result_of_a_directory_counts(tmp_path, written):
 
 
 def test_nothing_found_says_where_and_how_to_mend(tmp_path):
-    with pytest.raises(InfrastructureError, match="that the runner wrote in .*set results"):
+    with pytest.raises(InfrastructureError, match=r"that the runner wrote in .*set results"):
         find_result(tmp_path, since=0.0)
     with pytest.raises(InfrastructureError, match="expected a name like"):
         find_result(tmp_path / "absent")

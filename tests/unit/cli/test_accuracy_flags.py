@@ -66,5 +66,5 @@ def test_the_answers_of_an_interrupted_run_are_found_by_its_id(tmp_path):
     path.write_text("{}")
     assert found_answers("20260101T000000Z-abc123", tmp_path, "m") == str(path)
     assert found_answers(str(path), tmp_path, "m") == str(path)
-    with pytest.raises(UsageError, match="--resume 2025: no .*answers_partial"):
+    with pytest.raises(UsageError, match=r"--resume 2025: no .*answers_partial"):
         found_answers("2025", tmp_path, "m")
