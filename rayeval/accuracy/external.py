@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +19,9 @@ from rayeval.domain.service import Endpoint
 from rayeval.errors import InfrastructureError
 
 POLL_S = 0.5
+TOLD_S = 2.0
 GRACE_S = 5.0
+MAX_NOTE_CHARS = 120
 TAIL_CHARS = 2000
 NO_KEY = "EMPTY"
 """没有密钥时给 openai 库的：它不肯空着。"""
@@ -28,18 +30,18 @@ _PLACEHOLDER = re.compile(r"\{(base_url|model|examples|repeats|python|out)\}")
 
 def run_external(
     spec: AccuracySpec, endpoint: Endpoint, pulse: Callable[[], None]
-) -> tuple[Accuracy, list[Answer]]:
+) -> Generator[str, None, tuple[Accuracy, list[Answer]]]:
     """跑 spec.runner（没有则只读 spec.results），返回读到的结论与逐题的答。
 
-    命令的环境里有 OPENAI_API_KEY 与 OPENAI_BASE_URL。等待时每半秒唤一次 `pulse`，它抛出什么
-    就以什么告终，命令随之被收走。起不来、退出码不为 0、超时、没有结果抛 InfrastructureError，
-    带着命令最后的话（密钥已盖住）。
+    命令的环境里有 OPENAI_API_KEY 与 OPENAI_BASE_URL。等待时每隔两秒产出命令最新的一句话，
+    每半秒唤一次 `pulse`；它抛出什么，或生成器被关掉，命令都随之被收走。起不来、退出码不为 0、
+    超时、没有结果抛 InfrastructureError，带着命令最后的话（密钥已盖住）。
     """
     with tempfile.TemporaryDirectory(prefix="rayeval-runner-") as folder:
         since = None
         if spec.runner:
             since = time.time() - 1.0  # 文件系统的时间戳可以粗到一秒
-            _run(_argv(spec, endpoint, folder), spec, endpoint, Path(folder), pulse)
+            yield from _run(_argv(spec, endpoint, folder), spec, endpoint, Path(folder), pulse)
         place = folder if spec.results is None else spec.results
         return read_result(find_result(Path(place), since), spec)
 
@@ -63,8 +65,8 @@ def _run(
     endpoint: Endpoint,
     folder: Path,
     pulse: Callable[[], None],
-) -> None:
-    """起命令，守到它结束。"""
+) -> Iterator[str]:
+    """起命令，守到它结束；不时产出它最新的一句话。"""
     key = endpoint.api_key.get_secret_value() if endpoint.api_key is not None else NO_KEY
     environment = {**os.environ, "OPENAI_API_KEY": key, "OPENAI_BASE_URL": endpoint.base_url}
     log = folder / "runner.log"
@@ -82,25 +84,21 @@ def _run(
             message = f"runner {argv[0]!r} can't be started: {error.strerror}; mend the profile"
             raise InfrastructureError(message) from error
     try:
-        code = _await(process, spec.runner_timeout_s, pulse)
+        deadline = time.monotonic() + spec.runner_timeout_s
+        told_at = time.monotonic()
+        while (code := process.poll()) is None and time.monotonic() < deadline:
+            pulse()
+            if time.monotonic() - told_at >= TOLD_S:
+                told_at = time.monotonic()
+                yield endpoint.redact(_tail(log)).rpartition(" | ")[2][:MAX_NOTE_CHARS]
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(POLL_S)
     finally:
         _end(process)
     if code != 0:
         told = endpoint.redact(_tail(log))
         reason = f"exit code {code}" if code is not None else f"{spec.runner_timeout_s:g} s passed"
         raise InfrastructureError(f"runner {argv[0]!r} failed: {reason}; it said: {told}")
-
-
-def _await(
-    process: subprocess.Popen[bytes], limit_s: float, pulse: Callable[[], None]
-) -> int | None:
-    """等到结束，返回退出码；到时未完为 None。"""
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(POLL_S)
-        pulse()
-    return None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

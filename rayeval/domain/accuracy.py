@@ -19,7 +19,9 @@ class AccuracySpec(Model):
     """一个准确率档位。"""
 
     benchmark: str = Field(
-        default="gpqa", description="gpqa, or mmlu (columns Question, A to D, Answer, Subject)"
+        default="gpqa",
+        pattern="^(gpqa|mmlu)$",
+        description="gpqa, or mmlu (columns Question, A to D, Answer, Subject)",
     )
     dataset: str = Field(
         default="",
@@ -91,6 +93,13 @@ class AccuracySpec(Model):
             raise ValueError("dataset: required field, unless runner or results is given")
         return self
 
+    @model_validator(mode="after")
+    def _fills_the_command(self) -> AccuracySpec:
+        """命令里的 {examples} 要有数可填。"""
+        if self.num_examples is None and any("{examples}" in word for word in self.runner):
+            raise ValueError("runner: {examples} needs num_examples; set it, or leave it out")
+        return self
+
     @property
     def external(self) -> bool:
         """分数取自 simple-evals 自己的输出，不由我们提问。"""
@@ -107,8 +116,8 @@ class Item:
     index: int
     example: int
     repeat: int
-    question: str
-    options: tuple[str, str, str, str]
+    question: str = field(repr=False)
+    options: tuple[str, str, str, str] = field(repr=False)
     permutation: tuple[int, int, int, int]
     correct: str
     domain: str = ""

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from rayeval.domain.records import ANSWER_TIMES, ANSWERS
 
 Row = dict[str, Any]
-BATCH_CHARS = 8_000_000
+BATCH_CHARS = 2_000_000
 """攒够这么多字就写出一批：内存有界，行数再多、回复再长也一样。"""
 MOST_ROWS = 4096
 _LONG = ("prompt", "reply", "reasoning")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from rayeval.accuracy import aggregate, external
@@ -76,17 +77,29 @@ class Book:
 def examine(room: Room) -> Outcomes:
     """考完、算分；有效且达到 min_score 即 PASS。"""
     if room.exam is None:
-        yield Progress("accuracy", note="external simple-evals")
-        score, answers = external.run_external(room.spec, room.endpoint, room.pulse)
-        for answer in answers:
-            yield Answered(answer)
-        trouble = ""
+        score, trouble = (yield from _delegate(room)), ""
     else:
         book = Book(room.exam)
         trouble = yield from _ask_all(room, book)
         score = aggregate.aggregate(list(book.answers.values()), room.spec, room.exam)
     yield AnswersFinished(score)
     return _verdict(score, trouble)
+
+
+def _delegate(room: Room) -> Generator[Event, None, Accuracy]:
+    """交给外部的 simple-evals；边等边转它的话，完了转它的答。"""
+    course = external.run_external(room.spec, room.endpoint, room.pulse)
+    with closing(course):
+        while True:
+            try:
+                yield Progress("accuracy", note=next(course))
+            except StopIteration as end:
+                score, answers = end.value
+                break
+    for answer in answers:
+        yield Answered(answer)
+    found: Accuracy = score
+    return found
 
 
 def _ask_all(room: Room, book: Book) -> Generator[Event, None, str]:

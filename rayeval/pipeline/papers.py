@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rayeval.accuracy.exam import resume, set_exam
-from rayeval.domain.accuracy import Exam
+from rayeval.domain.accuracy import AccuracySpec, Exam
 from rayeval.domain.run import RunSpec, ScenarioPlan
 from rayeval.errors import ConfigError, Problem
 from rayeval.export.journal import read_journal
@@ -20,11 +20,14 @@ def papers(spec: RunSpec) -> Mapping[str, Exam]:
     found: dict[str, Exam] = {}
     troubles: dict[str, tuple[Problem, list[str]]] = {}
     for plan in spec.plans:
-        if plan.accuracy is None or plan.accuracy.external:
+        if plan.accuracy is None:
             continue
         name = plan.scenario.id
         try:
-            found[name] = _paper(plan)
+            if plan.accuracy.external:
+                _require_results(plan.accuracy)
+            else:
+                found[name] = _paper(plan)
         except ConfigError as error:
             for problem in error.problems:
                 troubles.setdefault(str(problem), (problem, []))[1].append(name)
@@ -41,6 +44,13 @@ def _paper(plan: ScenarioPlan) -> Exam:
         return exam
     identity, answers = read_journal(Path(plan.resume_answers))
     return resume(exam, identity, answers, plan.resume_answers)
+
+
+def _require_results(spec: AccuracySpec) -> None:
+    """只读现成结果的，结果要在；有命令的由命令去写。"""
+    if not spec.runner and spec.results and not Path(spec.results).exists():
+        message = "no such file or directory; name simple-evals' output, or a runner"
+        raise ConfigError([Problem(spec.results, 0, 0, "results", message)])
 
 
 def _for_whom(problem: Problem, names: list[str]) -> Problem:
