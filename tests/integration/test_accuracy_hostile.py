@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,13 +70,16 @@ class Handler(BaseHTTPRequestHandler):
 def trickster():
     servers = []
 
-    def start(*turns):
-        server = Trickster(turns)
+    def serve(server):
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         servers.append((server, thread))
         return server
 
+    def start(*turns):
+        return serve(Trickster(turns))
+
+    start.serve = serve
     yield start
     for server, thread in servers:
         server.gate.set()
@@ -196,3 +200,31 @@ def test_our_own_fault_is_raised_not_scored(trickster, monkeypatch):
     monkeypatch.setattr(ask, "from_body", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         list(answer_shard(shard_at(trickster([said("Answer: A")]), 3)))
+
+
+class Narrow(Trickster):
+    """同时只肯答四个，再多就 429。"""
+
+    def __init__(self):
+        super().__init__(([(0, {}, "")],))
+        self.inside = self.refused = 0
+
+    def next_turn(self, question):
+        with self.lock:
+            if self.inside >= 4:
+                self.refused += 1
+                return 429, {"Retry-After": "0.02"}, '{"error": {"message": "slow down"}}'
+            self.inside += 1
+        time.sleep(0.02)  # 答一题要的工夫
+        with self.lock:
+            self.inside -= 1
+        return said("Answer: A")
+
+
+def test_a_service_that_refuses_more_than_it_can_take_is_asked_less(trickster, quick):
+    server = trickster.serve(Narrow())
+    shard = shard_at(server, threads=24, max_retries=8, n_repeats=6)
+    answers = list(answer_shard(shard))
+    assert {answer.error_class for answer in answers} == {None}
+    assert sum(answer.rate_limited for answer in answers) == server.refused
+    assert 0 < server.refused < len(answers)
