@@ -37,6 +37,8 @@ NAMES: Mapping[str, str] = {
 }
 """档位的字段 → 开关。"""
 GPQA = "gpqa"
+MAX_TOKENS = 2048
+"""没有档位时一个回答的上限，同 simple-evals 命令行；档位的缺省 128 是给调试的。"""
 
 
 def accuracy_spec(given: Mapping[str, Any], profile: Path | None) -> AccuracySpec:
@@ -46,6 +48,7 @@ def accuracy_spec(given: Mapping[str, Any], profile: Path | None) -> AccuracySpe
     """
     values = {name: value for name, value in given.items() if value not in {None, ""}}
     base = {} if profile is None else _profile(profile)
+    fallback = {"max_tokens": MAX_TOKENS} if profile is None else {}
     if "dataset" in values:
         values["dataset"] = _dataset(str(values["dataset"]))
         base.pop("sha256", None)
@@ -58,7 +61,7 @@ def accuracy_spec(given: Mapping[str, Any], profile: Path | None) -> AccuracySpe
         )
         raise UsageError(message)
     try:
-        return AccuracySpec.model_validate({**base, **values})
+        return AccuracySpec.model_validate({**fallback, **base, **values})
     except ValidationError as error:
         raise UsageError("\n".join(_told(problem) for problem in error.errors())) from None
 
@@ -76,6 +79,14 @@ def found_answers(resume: str, artifacts: Path, scenario: str) -> str:
         tried.append(str(path))
     message = f"--resume {resume}: no {' nor '.join(tried)}; a run that ended well has none"
     raise UsageError(message)
+
+
+def newest_partial(artifacts: Path, scenario: str) -> list[str]:
+    """最近一次中断留下作答文件的运行的时间标签；没有则为空。"""
+    sample = Artifacts(artifacts, "any")
+    folder = sample.path(sample.accuracy(scenario, PARTIAL)).parent.parent
+    found = max(folder.glob(f"*/{PARTIAL}"), key=lambda path: path.stat().st_mtime, default=None)
+    return [] if found is None else [found.parent.name]
 
 
 def _profile(file: Path) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def accuracy(
         int | None, typer.Option(min=1, help="Ray tasks; 2.", rich_help_panel=ASKING)
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Of one answer; 128.", rich_help_panel=ASKING)
+        int | None, typer.Option(min=1, help="Of one answer; 2048.", rich_help_panel=ASKING)
     ] = None,
     temperature: Annotated[
         float | None, typer.Option(min=0.0, help="Default 0.6.", rich_help_panel=ASKING)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rayeval.accuracy_flags import found_answers
+from rayeval.accuracy_flags import found_answers, newest_partial
 from rayeval.app import Manner, carry_out, new_run_id
 from rayeval.config.present import digest
 from rayeval.domain.accuracy import AccuracySpec
@@ -19,6 +19,7 @@ from rayeval.domain.functional import FunctionalSpec
 from rayeval.domain.perf import PerfSpec
 from rayeval.domain.run import RunSpec, ScenarioPlan
 from rayeval.domain.verdict import GateSpec
+from rayeval.errors import CancelledRun
 from rayeval.one_service import ServiceFlags, external_scenario
 
 NO_GATE = GateSpec(max_fail_ratio=1.0, missing_baseline="ignore")
@@ -65,7 +66,11 @@ def accuracy_job(
     scenario = external_scenario(service, os.environ, probe=local)
     answers = None if resume is None else found_answers(resume, manner.artifacts, scenario.id)
     plan = ScenarioPlan(scenario=scenario, accuracy=spec, resume_answers=answers)
-    return _run(plan, "accuracy", manner, baseline, console)
+    code = _run(plan, "accuracy", manner, baseline, console)
+    if code == CancelledRun.exit_code and not manner.as_json:
+        for stamp in newest_partial(manner.artifacts, scenario.id):
+            console.print(f"the answers so far are kept; go on with --resume {stamp}")
+    return code
 
 
 def _run(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from rayeval.accuracy import benchmarks
 from rayeval.accuracy.spread import Floats, clustered_stderr, domain_scores, interval
 from rayeval.domain.accuracy import Accuracy, AccuracySpec, Answer, Exam, Item
 
@@ -68,7 +69,7 @@ def aggregate(answers: Sequence[Answer], spec: AccuracySpec, exam: Exam) -> Accu
         min_score=spec.min_score,
         errors=tuple(sorted(errors.items())),
         std_chars=_std(chars),
-        benchmark=spec.benchmark,
+        by_category=benchmarks.find(spec.benchmark).by_category,
         dataset_sha256=exam.dataset_sha256,
         outcomes=tuple(sorted((Counter(a.kind for a in sound) + errors).items())),
         domains=domain_scores([item.domain for item in items], scores, numbers),

@@ -236,8 +236,9 @@ class Accuracy:
     `std` 是总体标准差（simple-evals 的定义）；`stderr` 按原题聚类；
     `low`、`high` 是 95 % 区间；`prompt` 是 simple_evals、rayeval 或 custom；
     `mean_chars`、`std_chars` 是回复长度（字符）的均值与总体标准差；
-    `outcomes` 把全部题次分成互不相交的几类（KINDS 与各错误类），和为 n；`resumed` 是取自
-    中断的那次的题次；`source` 是谁问的：rayeval，或 simple-evals（读它的输出）。
+    `outcomes` 把全部题次分成互不相交的几类（KINDS 与各错误类），和为 n；
+    `resumed` 是取自中断的那次的题次；`by_category` 是输出按大类列分（MMLU 的形状）；
+    `source` 是谁问的：rayeval，或 simple-evals（读它的输出）。
     """
 
     dataset_name: str
@@ -260,7 +261,7 @@ class Accuracy:
     min_score: float | None
     errors: tuple[tuple[str, int], ...] = ()
     std_chars: float = 0.0
-    benchmark: str = "gpqa"
+    by_category: bool = False
     dataset_sha256: str = ""
     outcomes: tuple[tuple[str, int], ...] = ()
     domains: tuple[DomainScore, ...] = ()

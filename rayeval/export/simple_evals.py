@@ -82,7 +82,7 @@ def report_html(
 
 def _metrics(accuracy: Accuracy) -> dict[str, Any]:
     """simple-evals 的 metrics：score 之外的数。MMLU 按大类，别的按回复的长短。"""
-    if accuracy.benchmark == "mmlu":
+    if accuracy.by_category:
         found = {"score:std": accuracy.std}
         for domain in accuracy.domains:
             found |= {domain.name: domain.score, f"{domain.name}:std": domain.std}
@@ -117,7 +117,6 @@ def _ours(accuracy: Accuracy) -> dict[str, Any]:
         "outcomes": dict(accuracy.outcomes),
         "rate_limited": accuracy.rate_limited,
         "resumed": accuracy.resumed,
-        "benchmark": accuracy.benchmark,
         "source": accuracy.source,
         "dataset_sha256": accuracy.dataset_sha256,
         "domains": {domain.name: dataclasses.asdict(domain) for domain in accuracy.domains},

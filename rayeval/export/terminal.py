@@ -94,7 +94,7 @@ def _scores(report: RunReport) -> Iterator[Text]:
                 f"accuracy {scenario.scenario}: {score.dataset_name} {score.score:.3f} "
                 f"[{score.low:.3f}, {score.high:.3f}] n={score.n}, "
                 f"robust {score.robust_score:.3f}, unparsed {score.unparsed_ratio:.1%}, "
-                f"errors {score.error_ratio:.1%}, "
+                f"truncated {score.truncated_ratio:.1%}, errors {score.error_ratio:.1%}, "
                 f"prompt: {score.prompt} ",
                 ok,
             )

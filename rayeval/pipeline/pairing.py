@@ -13,7 +13,7 @@ from rayeval.accuracy.paired import Scores, compare
 from rayeval.domain.accuracy import Accuracy
 from rayeval.domain.report import RunReport, ScenarioReport
 
-_SAME = ("dataset_name", "benchmark", "dataset_sha256", "prompt", "source")
+_SAME = ("dataset_name", "dataset_sha256", "prompt", "source")
 _log = logging.getLogger(__name__)
 
 

@@ -150,7 +150,7 @@ def test_nothing_in_allresults_depends_on_time_or_shards(accuracy):
 
 def test_mmlu_has_its_categories_where_gpqa_has_the_length(accuracy):
     stem = DomainScore("stem", 2, 2, 0.5, 0.4, 0.3, 0.0, 1.0)
-    made = dataclasses.replace(accuracy, benchmark="mmlu", domains=(stem,))
+    made = dataclasses.replace(accuracy, by_category=True, domains=(stem,))
     result = json.loads(simple_evals.result_json(made))
     assert list(result) == ["rayeval", "score", "score:std", "stem", "stem:std"]
     assert "<td>stem</td>" in report(made, table({})).decode()
