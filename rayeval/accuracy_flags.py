@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from rayeval.config.diagnosis import build
-from rayeval.config.document import read
+from rayeval.config.profile import read_profile
 from rayeval.domain.accuracy import AccuracySpec
-from rayeval.errors import ConfigError, UsageError
+from rayeval.errors import UsageError
 from rayeval.export.files import Artifacts
 
 PARTIAL = "answers_partial.jsonl"
@@ -91,12 +89,7 @@ def newest_partial(artifacts: Path, scenario: str) -> list[str]:
 
 def _profile(file: Path) -> dict[str, Any]:
     """tests/accuracy 那样的一份文件里写着的；路径相对于它自己。"""
-    if not file.is_file():
-        raise UsageError(f"--profile {file}: no such file; name one like tests/accuracy/pr.yaml")
-    document = read(file, str(file), dict(os.environ))
-    spec, problems = build(document, AccuracySpec)
-    if spec is None or document.problems or problems:
-        raise ConfigError([*document.problems, *problems])
+    spec = read_profile(file, AccuracySpec, "tests/accuracy/pr.yaml")
     values = spec.model_dump(exclude_unset=True)
     for name in ("dataset", "template_file", "results"):
         if values.get(name):

@@ -55,5 +55,5 @@ def _require_results(spec: AccuracySpec) -> None:
 
 def _for_whom(problem: Problem, names: list[str]) -> Problem:
     """问题后面写上是谁要的。"""
-    message = f"{problem.message} (scenario {', '.join(names)}; or leave it out with --stage)"
+    message = f"{problem.message} (for scenario {', '.join(names)})"
     return Problem(problem.file, problem.line, problem.column, problem.field, message)

@@ -219,5 +219,6 @@ def test_missing_dataset_is_told_before_anything_starts(rayeval_run, config, mak
     profile.write_text(profile.read_text().replace("science_sample.csv", "nowhere.csv"))
     done = rayeval_run(folder, "--address", "inline")
     assert done.code == 2
-    assert "nowhere.csv does not exist" in done.err
+    assert "nowhere.csv: dataset: the dataset can't be read (No such file" in done.err
+    assert "(for scenario one)" in done.err
     assert not done.artifacts.exists()
