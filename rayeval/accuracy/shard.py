@@ -29,8 +29,9 @@ def answer_shard(shard: Shard) -> Iterator[Answer]:
     提前关闭（GeneratorExit、Ctrl-C）后不再发新请求，至多一秒后返回。
     服务的失败在 Answer 里；只有我们自己的错才抛出来。
     """
+    limit = shard.spec.timeout_s
     with OpenAIClient(
-        shard.endpoint, timeout_s=shard.spec.timeout_s, connections=max(1, shard.threads)
+        shard.endpoint, timeout_s=limit, total_s=limit, connections=max(1, shard.threads)
     ) as client:
         yield from _drain(_Desk(shard, client))
 

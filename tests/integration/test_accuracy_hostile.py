@@ -1,5 +1,6 @@
 """分片面对一个照剧本使坏的服务：每种毛病都成为数据，分片总能走完。"""
 
+import contextlib
 import json
 import threading
 import time
@@ -58,9 +59,19 @@ class Handler(BaseHTTPRequestHandler):
         cut = headers.get("X-Cut")
         self.send_header("Content-Length", str(len(data) + (100 if cut else 0)))
         self.end_headers()
+        if "X-Drip" in headers:
+            self.drip(data)
+            return
         self.wfile.write(data)
         if cut:
             self.close_connection = True
+
+    def drip(self, data):
+        """一个字节一个字节地挤。"""
+        with contextlib.suppress(OSError):
+            for byte in data:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.05)
 
     def log_message(self, *args):
         """安静。"""
@@ -200,6 +211,14 @@ def test_our_own_fault_is_raised_not_scored(trickster, monkeypatch):
     monkeypatch.setattr(ask, "from_body", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         list(answer_shard(shard_at(trickster([said("Answer: A")]), 3)))
+
+
+def test_a_reply_that_never_gets_done_is_a_timeout(trickster):
+    status, _, text = said("Answer: A" + " " * 200)
+    server = trickster([(status, {"X-Drip": "1"}, text)])
+    [answer] = answer_shard(shard_at(server, 1, timeout_s=0.3, max_retries=0))
+    assert (answer.error_class, answer.error_message) == ("timeout", "ReadTimeout")
+    assert answer.duration_s < 5
 
 
 class Narrow(Trickster):
