@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from rayeval.accuracy.benchmarks import find
+from rayeval.accuracy.gpqa import DIAMOND_SHA256
 from rayeval.config.profile import read_profile
 from rayeval.domain.accuracy import AccuracySpec
 from rayeval.errors import UsageError
@@ -58,6 +60,8 @@ def accuracy_spec(given: Mapping[str, Any], profile: Path | None) -> AccuracySpe
             "--benchmark mmlu), or --profile tests/accuracy/pr.yaml"
         )
         raise UsageError(message)
+    if "benchmark" in values:
+        find(str(values["benchmark"]))
     try:
         return AccuracySpec.model_validate({**fallback, **base, **values})
     except ValidationError as error:
@@ -109,8 +113,6 @@ def _beside(folder: Path, name: str) -> str:
 
 def _name(dataset: str, sha256: object) -> str:
     """数据集的名字：文件名去后缀；校验和点了名的 GPQA 才叫 gpqa。"""
-    from rayeval.accuracy.gpqa import DIAMOND_SHA256
-
     if str(sha256 or "").lower() == DIAMOND_SHA256:
         return GPQA
     stem = Path(dataset.rstrip("/").rpartition("/")[2].partition("?")[0]).stem
@@ -121,4 +123,6 @@ def _told(problem: Any) -> str:
     """一条校验错误，以开关的名字说。"""
     field = str(problem["loc"][0]) if problem["loc"] else ""
     message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "string_pattern_mismatch":
+        message = f"{problem['input']!r} is no checksum; give 64 hexadecimal digits"
     return f"{NAMES.get(field, field)}: {message}" if field else message

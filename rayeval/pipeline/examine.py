@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from rayeval.accuracy import aggregate, external
 from rayeval.accuracy.shard import answer_shard
 from rayeval.accuracy.shards import make_shards
-from rayeval.accuracy.spread import Z95
+from rayeval.accuracy.spread import interval
 from rayeval.domain.accuracy import Accuracy, AccuracySpec, Answer, Exam, Shard
 from rayeval.domain.events import Answered, AnswersFinished, Event, Progress
 from rayeval.domain.report import Status
@@ -67,11 +67,11 @@ class Book:
         return replace(shard, items=items)
 
     def running(self) -> str:
-        """一句话：至今的分数与大致的误差（按题次独立算，只作进度）。"""
+        """一句话：至今的分数与大致的区间（Wilson，按题次独立算，只作进度）。"""
         count = len(self.answers)
         mean = self._right / count if count else 0.0
-        half = Z95 * (mean * (1 - mean) / max(1, count)) ** 0.5
-        return f"score {mean:.3f} ± {half:.3f}"
+        low, high = interval(mean, 0.0, count)
+        return f"score {mean:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def examine(room: Room) -> Outcomes:

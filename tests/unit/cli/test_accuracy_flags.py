@@ -38,7 +38,8 @@ def test_only_the_checked_file_is_called_gpqa():
     [
         ({}, "--dataset FILE.csv or URL"),
         ({"dataset": "q.csv", "min_score": 2.0}, "--min-score: .*less than or equal to 1"),
-        ({"dataset": "q.csv", "sha256": "abc"}, "--sha256: "),
+        ({"dataset": "q.csv", "sha256": "abc"}, "--sha256: 'abc' is no checksum; give 64"),
+        ({"dataset": "q.csv", "benchmark": "gpq"}, "did you mean 'gpqa'"),
         ({"dataset": ""}, "dataset"),
     ],
 )

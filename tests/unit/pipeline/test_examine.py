@@ -99,7 +99,7 @@ def test_what_was_answered_before_is_part_of_the_score(sit):
     assert events[-1].accuracy.score == pytest.approx(5 / 6)
     [progress] = [event for event in events if isinstance(event, Progress)]
     assert (progress.done, progress.total) == (1, 1)
-    assert progress.note == "score 0.833 ± 0.298"
+    assert progress.note == "score 0.833 [0.436, 0.970]"
 
 
 def test_a_score_below_the_minimum_fails(sit):
