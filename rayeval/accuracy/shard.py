@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rayeval.accuracy.ask import Chat, ask
+from rayeval.accuracy.ask import ask
+from rayeval.accuracy.attempt import Chat
 from rayeval.accuracy.throttle import Throttle
 from rayeval.client.openai import OpenAIClient
 from rayeval.domain.accuracy import Answer, Item, Shard

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rayeval.accuracy import ask, gpqa, prompt
+from rayeval.accuracy import ask, attempt, gpqa, prompt
 from rayeval.accuracy.aggregate import aggregate
 from rayeval.accuracy.shard import answer_shard
 from rayeval.accuracy.shards import make_shards
@@ -208,7 +208,7 @@ def test_requests_in_flight_are_as_many_as_the_threads(trickster):
 
 
 def test_our_own_fault_is_raised_not_scored(trickster, monkeypatch):
-    monkeypatch.setattr(ask, "from_body", lambda *_: 1 / 0)
+    monkeypatch.setattr(attempt, "from_body", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         list(answer_shard(shard_at(trickster([said("Answer: A")]), 3)))
 

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from rayeval.accuracy import ask as module
-from rayeval.accuracy.ask import ask, delay_s, retry_after
+from rayeval.accuracy.ask import ask, delay_s
+from rayeval.accuracy.attempt import retry_after
 from rayeval.accuracy.throttle import Throttle
 from rayeval.client.openai import Reply
 from rayeval.domain.records import ERROR_CLASSES
