@@ -26,6 +26,7 @@ from rayeval.gate.judge import judge
 from rayeval.inputs import provenance_of, write_inputs
 from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.inline import InlineExecutor
+from rayeval.pipeline.papers import papers
 from rayeval.pipeline.run import run
 from rayeval.progress import choose_view
 from rayeval.publish import Published, publish, require_gateway
@@ -82,8 +83,8 @@ def carry_out(
     """一次运行从输入到退出码；`seek_baseline`：没点名基线时自己去产物目录里找。"""
     if spec.baseline is not None:  # 名字写错要在测量几小时之前说
         find_baseline(Path(spec.baseline), report_json.decode)
-    _require_datasets(spec)
     require_gateway(spec, manner.push)
+    exams = papers(spec)
     stamp = spec.run_id.partition("-")[0]
     artifacts = Artifacts(manner.artifacts, _claim(manner.artifacts, stamp))
     artifacts.prepare()
@@ -94,8 +95,12 @@ def carry_out(
         _executor(manner.address, manner.ship) as executor,
         choose_view(console, loads, quiet=manner.quiet, as_json=manner.as_json) as view,
     ):
-        report = run(spec, executor, artifacts, provenance, view.watch, parallel=manner.parallel)
-    verdict = conclude(report, spec, artifacts, seek_baseline=seek_baseline)
+        report = run(
+            *(spec, executor, artifacts, provenance, view.watch),
+            exams=exams,
+            parallel=manner.parallel,
+        )
+    report, verdict = conclude(report, spec, artifacts, seek_baseline=seek_baseline)
     code = CancelledRun.exit_code if report.interrupted else verdict.exit_code
     published = publish(report, verdict, spec, artifacts, manner.push)
     code = publish_code(code, published, spec.push)
@@ -122,18 +127,26 @@ def _executor(address: str, ship: str) -> Iterator[Executor]:
 
 def conclude(
     report: RunReport, spec: RunSpec, artifacts: Artifacts, *, seek_baseline: bool
-) -> Verdict:
-    """存报告，找基线，裁决，写 report.md。去找时用产物目录里最新的绿色每日。"""
+) -> tuple[RunReport, Verdict]:
+    """存报告，找基线，配对，裁决，写 report.md；返回配过对的报告与裁决。
+
+    去找时用产物目录里最新的绿色每日。
+    """
     artifacts.write(artifacts.run("report.json"), report_json.encode(report))
     place = Path(spec.baseline) if spec.baseline else artifacts.root if seek_baseline else None
     found = place and find_baseline(place, report_json.decode, exclude_run_id=report.run_id)
     baseline, name = found or (None, None)
+    if baseline is not None and name is not None:
+        from rayeval.pipeline.pairing import pair_up
+
+        report = pair_up(report, artifacts.root, baseline, Path(name))
+        artifacts.write(artifacts.run("report.json"), report_json.encode(report))
     verdict = judge(report, baseline, spec.gate, baseline_name=name)
     if place is None:  # 没有去找，就不说没有找到
         told = tuple(f for f in verdict.findings if f.kind != "missing_baseline")
         verdict = dataclasses.replace(verdict, findings=told)
     artifacts.write(artifacts.run("report.md"), markdown.report_md(report, verdict))
-    return verdict
+    return report, verdict
 
 
 def show(
@@ -158,22 +171,6 @@ def show(
     console.print(f"artifacts: {where.parent}", highlight=False, soft_wrap=True)
     for line in published.lines(str(where.parent)):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
-
-
-def _require_datasets(spec: RunSpec) -> None:
-    """题目文件要在启动任何服务之前就在手边；缺的一次说全。"""
-    missing = {
-        plan.accuracy.dataset: plan.scenario.id
-        for plan in spec.plans
-        if plan.accuracy is not None and not Path(plan.accuracy.dataset).is_file()
-    }
-    if missing:
-        lines = [
-            f"scenario {scenario}: dataset {path} does not exist; name your copy in its "
-            "tests/accuracy profile, or leave the stage out with --stage"
-            for path, scenario in missing.items()
-        ]
-        raise UsageError("\n".join(lines))
 
 
 def _claim(root: Path, stamp: str) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import rayeval
-from rayeval import cli_stage, cli_stored
+from rayeval import cli_accuracy, cli_stage, cli_stored
 from rayeval.cli_options import EXIT_CODES, Artifacts, Debug, Json, Quiet, Ship, console
 from rayeval.cli_service import one_service
 from rayeval.errors import ConfigError
@@ -124,6 +124,13 @@ cli.command(
     help="Check a service that already runs: capability probe and suites, no YAML.",
     epilog=EXIT_CODES,
 )(one_service(cli_stage.functional))
+
+
+cli.command(
+    "accuracy",
+    help="Score a service that already runs on a benchmark (GPQA's method), no YAML.",
+    epilog=EXIT_CODES,
+)(one_service(cli_accuracy.accuracy))
 
 
 @cli.command(help="Check every configuration file; all errors at once, with file:line:column.")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rayeval.config.diagnosis import build, unknown
-from rayeval.config.document import read
+from rayeval.config.diagnosis import unknown
+from rayeval.config.profile import read_profile
 from rayeval.domain.functional import FEATURES, OWN_FEATURE, SUITES, FunctionalSpec
-from rayeval.errors import ConfigError, UsageError
+from rayeval.errors import UsageError
 
 _WORDS = {"": True, "true": True, "false": False}
 
@@ -71,11 +70,6 @@ def _profile(file: Path | None) -> FunctionalSpec:
     """tests/functional 那样的一份文件；没给则是缺省。路径相对于它自己。"""
     if file is None:
         return FunctionalSpec()
-    if not file.is_file():
-        raise UsageError(f"--profile {file}: no such file; name one like tests/functional/x.yaml")
-    document = read(file, str(file), dict(os.environ))
-    spec, problems = build(document, FunctionalSpec)
-    if spec is None or document.problems or problems:
-        raise ConfigError([*document.problems, *problems])
+    spec = read_profile(file, FunctionalSpec, "tests/functional/x.yaml")
     paths = tuple(str((file.parent / path).resolve()) for path in spec.paths)
     return spec.model_copy(update={"paths": paths})

@@ -1,6 +1,6 @@
 """一个阶段对一个已在跑的服务：没有 YAML，其余与任何一次运行一样。
 
-每个阶段一个 `*_job`，计划里换一个字段；accuracy 还没有。
+每个阶段一个 `*_job`，计划里换一个字段。
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from rayeval.accuracy_flags import found_answers, newest_partial
 from rayeval.app import Manner, carry_out, new_run_id
 from rayeval.config.present import digest
+from rayeval.domain.accuracy import AccuracySpec
 from rayeval.domain.functional import FunctionalSpec
 from rayeval.domain.perf import PerfSpec
 from rayeval.domain.run import RunSpec, ScenarioPlan
 from rayeval.domain.verdict import GateSpec
+from rayeval.errors import CancelledRun
 from rayeval.one_service import ServiceFlags, external_scenario
 
 NO_GATE = GateSpec(max_fail_ratio=1.0, missing_baseline="ignore")
@@ -48,6 +51,27 @@ def functional_job(
     scenario = scenario.model_copy(update={"features": dict(features)})
     plan = ScenarioPlan(scenario=scenario, functional=spec)
     return _run(plan, "functional", manner, baseline, console, gate=gate)
+
+
+def accuracy_job(
+    service: ServiceFlags,
+    spec: AccuracySpec,
+    manner: Manner,
+    *,
+    baseline: Path | None,
+    resume: str | None,
+    console: Console,
+) -> int:
+    """考一个地址，返回退出码；`resume` 是中断的那次的运行号，或它的作答文件。"""
+    local = manner.address in {"inline", "local"}
+    scenario = external_scenario(service, os.environ, probe=local)
+    answers = None if resume is None else found_answers(resume, manner.artifacts, scenario.id)
+    plan = ScenarioPlan(scenario=scenario, accuracy=spec, resume_answers=answers)
+    code = _run(plan, "accuracy", manner, baseline, console)
+    if code == CancelledRun.exit_code and not manner.as_json:
+        for stamp in newest_partial(manner.artifacts, scenario.id):
+            console.print(f"the answers so far are kept; go on with --resume {stamp}")
+    return code
 
 
 def _run(

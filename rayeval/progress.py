@@ -25,6 +25,8 @@ PLAIN_INTERVAL_S = 5.0
 """非终端上，同一场景的进度行至多这么久一行；阶段的开始与结束总会说。"""
 LONGEST = 100
 """剩余时间里一个单位至多写到这么多，再多就换大的。"""
+SPEAKS_FROM = 0.02
+"""考试做完这么多才说还剩多久：分片起来之前的工夫不能算作答题的速率。"""
 SETTLED_S = 0.5
 """进入一个 cell 这么久之后才说它的速率，秒。"""
 Loads = Mapping[str, PerfSpec | None]
@@ -97,6 +99,8 @@ class Row:
         if self.stage in {"done", "crashed"} or not self.total or not self.done:
             return ""
         share = self.done / self.total
+        if self.stage == "accuracy" and share < SPEAKS_FROM:
+            return ""
         if self.stage == "perf" and self.forecast is not None:
             share = self.forecast.share(self.done)
         return _span((time.monotonic() - self.since) * (1 / share - 1)) + " left"

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 
 from rayeval.domain.service import Endpoint
 
-pytest_plugins = ["tests.rig"]
+pytest_plugins = ["tests.rig", "tests.accuracy_rig"]
 
 # 一切只在回环上：Ray 导入之前就要说好，它才以 127.0.0.1 为本机
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"

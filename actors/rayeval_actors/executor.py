@@ -81,7 +81,7 @@ class RayExecutor:
                     if emission.event is None:
                         del live[stream]
                         if _worth_retrying(emission.crash) and job.retries > 0:
-                            todo.append(_Job(job.index, job.item, job.retries - 1))
+                            todo.append(_again(job, profile))
                             continue
                     yield emission
         except KeyboardInterrupt:
@@ -176,6 +176,12 @@ def _crash(error: RayError) -> Crash:
 def _worth_retrying(crash: Crash | None) -> bool:
     """只有工作进程或节点没了才整件重来；代码的异常重来还是异常。"""
     return crash is not None and crash.kind in {"worker_died", "node_lost"}
+
+
+def _again(job: _Job, profile: Profile) -> _Job:
+    """重来的那件：只剩没做的部分，次数少一。"""
+    rest = job.item if profile.renew is None else profile.renew(job.item)
+    return _Job(job.index, rest, job.retries - 1)
 
 
 def _cancel(streams: list[Any]) -> None:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
-from rayeval.domain.accuracy import Accuracy, AccuracySpec, Answer
-from rayeval.domain.records import ANSWERS
-
-Floats = npt.NDArray[np.float64]
-
-Z95 = 1.96
-"""双侧 95 % 的正态分位数，取通行的两位小数。"""
+from rayeval.accuracy import benchmarks
+from rayeval.accuracy.spread import Floats, clustered_stderr, domain_scores, interval
+from rayeval.domain.accuracy import Accuracy, AccuracySpec, Answer, Exam, Item
 
 MISSING = "incomplete"
 """没有回来的题按这一类错误计数。"""
@@ -34,31 +26,32 @@ def dedupe(answers: Iterable[Answer]) -> list[Answer]:
     return [last[index] for index in sorted(last)]
 
 
-def aggregate(
-    answers: Sequence[Answer], items_n: int, spec: AccuracySpec, prompt_kind: str
-) -> Accuracy:
-    """全部作答 → 结论；`items_n` 是题次总数，一切比率与均值都除以它。
+def aggregate(answers: Sequence[Answer], spec: AccuracySpec, exam: Exam) -> Accuracy:
+    """全部作答 → 结论；分母是卷里的全部题次，一切比率与均值都除以它。
 
     出错的题与没有回来的题按 0 分、0 个字符计，并算作错误。`std` 为总体标准差。
     `stderr` 按原题聚类，见 clustered_stderr；区间见 interval。
     错误率超过 max_error_ratio（相等不算超过），或根本没有题，则无效。
     """
-    kept = [answer for answer in dedupe(answers) if 0 <= answer.index < items_n]
+    items = exam.items
+    size = len(items)
+    kept = [answer for answer in dedupe(answers) if 0 <= answer.index < size]
     sound = [answer for answer in kept if answer.error_class is None]
     errors = Counter(answer.error_class for answer in kept if answer.error_class is not None)
-    if items_n > len(kept):
-        errors[MISSING] += items_n - len(kept)
-    examples = max(1, items_n // spec.n_repeats) if items_n else 0
-    scores = _spread(items_n, kept, [score(answer) for answer in kept])
-    chars = _spread(items_n, sound, [float(len(answer.reply)) for answer in sound])
-    stderr = clustered_stderr(scores, examples)
+    if size > len(kept):
+        errors[MISSING] += size - len(kept)
+    numbers = [item.example for item in items]
+    examples = len(set(numbers))
+    scores = _spread(size, kept, [score(answer) for answer in kept])
+    chars = _spread(size, sound, [float(answer.chars) for answer in sound])
+    stderr = clustered_stderr(scores, numbers)
     mean = _mean(scores)
     low, high = interval(mean, stderr, examples)
-    error_ratio = _share(errors.total(), items_n)
+    error_ratio = _share(errors.total(), size)
     return Accuracy(
         dataset_name=spec.dataset_name,
-        prompt=prompt_kind,
-        n=items_n,
+        prompt=exam.prompt,
+        n=size,
         examples=examples,
         repeats=spec.n_repeats,
         score=mean,
@@ -66,59 +59,33 @@ def aggregate(
         stderr=stderr,
         low=low,
         high=high,
-        robust_score=_share(sum(a.robust == a.correct for a in sound), items_n),
-        unparsed_ratio=_share(sum(a.simple_evals is None for a in sound), items_n),
-        truncated_ratio=_share(sum(a.finish_reason == "length" for a in sound), items_n),
+        robust_score=_share(sum(a.robust == a.correct for a in sound), size),
+        unparsed_ratio=_share(sum(a.simple_evals is None for a in sound), size),
+        truncated_ratio=_share(sum(a.finish_reason == "length" for a in sound), size),
         error_ratio=error_ratio,
         mean_chars=_mean(chars),
         debug=spec.debug,
-        valid=items_n > 0 and error_ratio <= spec.max_error_ratio,
+        valid=size > 0 and error_ratio <= spec.max_error_ratio,
         min_score=spec.min_score,
         errors=tuple(sorted(errors.items())),
         std_chars=_std(chars),
+        by_category=benchmarks.find(spec.benchmark).by_category,
+        dataset_sha256=exam.dataset_sha256,
+        outcomes=tuple(sorted((Counter(a.kind for a in sound) + errors).items())),
+        domains=domain_scores([item.domain for item in items], scores, numbers),
+        resumed=len(exam.answered),
+        rate_limited=sum(answer.rate_limited for answer in kept),
     )
 
 
-def clustered_stderr(scores: Floats, clusters: int) -> float:
-    """均值的标准误，同一道原题的各次重复算一簇。
-
-    √( G/(G−1) · Σ_g (Σ_{i∈g} (xᵢ − x̄))² ) / N，G 为簇数，N 为题次数；第 i 个题次属于
-    第 i mod G 簇（题单是整表重复）。不重复时即样本标准差 ÷ √N。不足两簇时无从估计，给 0。
-    """
-    if clusters <= 1:
-        return 0.0
-    deviations = scores - scores.mean()
-    sums = np.bincount(np.arange(len(scores)) % clusters, weights=deviations, minlength=clusters)
-    variance = clusters / (clusters - 1) * float(np.sum(sums**2))
-    return math.sqrt(variance) / len(scores)
-
-
-def interval(mean: float, stderr: float, clusters: int) -> tuple[float, float]:
-    """95 % 区间：mean ± 1.96·stderr，截在 [0, 1] 内。
-
-    标准误为 0（全对、全错、不足两簇）不等于没有误差，这时用 Wilson 区间，样本量取簇数。
-    没有题则是 [0, 1]。
-    """
-    if clusters == 0:
-        return 0.0, 1.0
-    if stderr > 0:
-        return max(0.0, mean - Z95 * stderr), min(1.0, mean + Z95 * stderr)
-    spread = Z95**2 / clusters
-    centre = (mean + spread / 2) / (1 + spread)
-    half = math.sqrt(mean * (1 - mean) * spread + spread**2 / 4) / (1 + spread)
-    # 端点本是恰好的 0 与 1，浮点会差一点；区间必须含住均值
-    return min(mean, max(0.0, centre - half)), max(mean, min(1.0, centre + half))
-
-
-def answers_table(answers: Iterable[Answer]) -> pa.Table:
-    """作答 → ANSWERS 表，每题一行，按 index 排序；`score` 同 score()。"""
-    rows = dedupe(answers)
-    names = {field.name for field in fields(Answer)}
-    columns = {
-        name: [getattr(row, name) for row in rows] if name in names else [score(r) for r in rows]
-        for name in ANSWERS.names
-    }
-    return pa.table(columns, schema=ANSWERS)
+def exam_of(answers: Sequence[Answer], prompt: str) -> Exam:
+    """别人问过的题 → 卷：题面不在，只有号码与正确字母；好让它们按同样的定义算分。"""
+    blank = ("", "", "", "")
+    items = tuple(
+        Item(a.index, a.example, a.repeat, "", blank, (0, 1, 2, 3), a.correct, a.domain)
+        for a in dedupe(answers)
+    )
+    return Exam(items, "", prompt)
 
 
 def _spread(n: int, answers: Sequence[Answer], values: Sequence[float]) -> Floats:

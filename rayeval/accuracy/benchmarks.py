@@ -6,28 +6,32 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rayeval.accuracy import extract, gpqa, prompt
+from rayeval.accuracy import extract, gpqa, mmlu, prompt
 from rayeval.domain.accuracy import AccuracySpec, Item
 from rayeval.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """一个基准的四个函数。
+    """一个基准的四个函数；`by_category`：simple-evals 对它按大类列分，而不是列回复的长短。
 
-    items：档位 → 题单；messages：（模板、题、system）→ 对话；
+    items：（档位，数据集的字节）→ 题单；messages：（模板、题、system）→ 对话；
     simple_evals 与 robust：回复文本 → 字母，抽不到为 None。
     """
 
-    items: Callable[[AccuracySpec], tuple[Item, ...]]
+    items: Callable[[AccuracySpec, bytes], tuple[Item, ...]]
     messages: Callable[[str, Item, str | None], list[dict[str, str]]]
     simple_evals: Callable[[str], str | None]
     robust: Callable[[str], str | None]
+    by_category: bool = False
 
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "gpqa": Benchmark(
         gpqa.load_items, prompt.messages, extract.extract_simple_evals, extract.extract_robust
+    ),
+    "mmlu": Benchmark(
+        mmlu.load_items, prompt.messages, mmlu.extract, extract.extract_robust, by_category=True
     ),
 }
 

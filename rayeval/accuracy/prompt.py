@@ -40,7 +40,7 @@ def template(spec: AccuracySpec) -> tuple[str, str]:
     template_file 可以是文本文件、.py 文件或 simple-evals 的检出目录；后两者只用语法树读出常量，
     从不导入、不执行。文本两端的空白去掉。读不到、没有常量、缺占位符都抛 ConfigError。
     """
-    if spec.template_file is None:
+    if not spec.template_file:
         return OWN, "rayeval"
     path = Path(spec.template_file)
     text = _read(path).strip()

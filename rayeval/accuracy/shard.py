@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rayeval.accuracy.ask import Chat, ask
+from rayeval.accuracy.ask import ask
+from rayeval.accuracy.attempt import Chat
+from rayeval.accuracy.throttle import Throttle
 from rayeval.client.openai import OpenAIClient
 from rayeval.domain.accuracy import Answer, Item, Shard
 
@@ -23,25 +25,33 @@ PARTING_S = 1.0
 def answer_shard(shard: Shard) -> Iterator[Answer]:
     """问完一段题，答好一道给一道；次序不定，以 `Answer.index` 为准。
 
-    在途请求至多 shard.threads。可重入：同一段再跑一遍，答的还是那些题。
+    在途请求至多 shard.threads，服务嫌忙时更少（见 Throttle）；答好而没人取的至多也这么多，
+    内存因此与题数、回复长短无关。可重入：同一段再跑一遍，答的还是那些题。
     提前关闭（GeneratorExit、Ctrl-C）后不再发新请求，至多一秒后返回。
     服务的失败在 Answer 里；只有我们自己的错才抛出来。
     """
+    limit = shard.spec.timeout_s
     with OpenAIClient(
-        shard.endpoint, timeout_s=shard.spec.timeout_s, connections=max(1, shard.threads)
+        shard.endpoint, timeout_s=limit, total_s=limit, connections=max(1, shard.threads)
     ) as client:
         yield from _drain(_Desk(shard, client))
 
 
 @dataclass(slots=True)
 class _Desk:
-    """各线程之间共有的：待问的题、已得的答（或我们自己的错）、是否该停。"""
+    """各线程之间共有的：待问的题、已得的答（或我们自己的错）、位子、是否该停。"""
 
     shard: Shard
     chat: Chat
     todo: queue.SimpleQueue[Item] = field(default_factory=queue.SimpleQueue)
-    done: queue.SimpleQueue[Answer | BaseException] = field(default_factory=queue.SimpleQueue)
+    done: queue.Queue[Answer | BaseException] = field(init=False)
     stop: threading.Event = field(default_factory=threading.Event)
+    throttle: Throttle = field(init=False)
+
+    def __post_init__(self) -> None:
+        """位子与交卷的桌面都按线程数来。"""
+        self.throttle = Throttle(max(1, self.shard.threads), self.stop)
+        self.done = queue.Queue(max(1, self.shard.threads))
 
     def work(self) -> None:
         """取一道问一道，直到没有题或被叫停；自己的错交给取答案的人去抛。"""
@@ -49,12 +59,19 @@ class _Desk:
             while not self.stop.is_set():
                 item = self.todo.get_nowait()
                 try:
-                    answer = ask(self.chat, self.shard, item, self.stop.wait)
+                    answer = ask(self.chat, self.shard, item, self.throttle, self.stop.wait)
                 except BaseException as error:  # noqa: BLE001 线程里的错不能悄悄消失
-                    self.done.put(error)
+                    self._hand_in(error)
                     return
                 if answer is not None:
-                    self.done.put(answer)
+                    self._hand_in(answer)
+
+    def _hand_in(self, result: Answer | BaseException) -> None:
+        """交上去；桌面满了就等，被叫停就算了。"""
+        while not self.stop.is_set():
+            with contextlib.suppress(queue.Full):
+                self.done.put(result, timeout=POLL_S)
+                return
 
 
 def _drain(desk: _Desk) -> Iterator[Answer]:

@@ -16,6 +16,8 @@ from rayeval.client.sse import SSEParser
 from rayeval.domain.service import Endpoint
 
 Json = dict[str, Any]
+MAX_BODY = 256 * 1024 * 1024
+"""一个非流式回复至多这么大，字节：一个坏掉的服务不该填满我们的内存。"""
 
 
 def parse(text: str) -> Any:
@@ -107,12 +109,15 @@ class OpenAIClient:
         timeout_s: float = 60.0,
         connections: int = 64,
         keepalive: bool = True,
+        total_s: float | None = None,
     ) -> None:
         """建连接池；不读代理等环境变量。
 
         有的服务流式之后悄悄关掉留着的连接；不能重试又不能误判的读者用 keepalive=False。
+        `timeout_s` 管每一次读；`total_s` 管一整个非流式回复：一点一点挤的服务也到时为止。
         """
         self.endpoint = endpoint
+        self._total_s = total_s
         self._http = httpx.Client(
             headers=endpoint.auth_headers(),
             timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s), pool=None),
@@ -207,16 +212,27 @@ class OpenAIClient:
     ) -> Reply:
         """发一次、收一次。"""
         begin = time.monotonic()
-        response = self._http.request(
+        with self._http.stream(
             method,
             self.url(path),
             json=body,
             headers=headers,
             timeout=httpx.USE_CLIENT_DEFAULT if timeout_s is None else timeout_s,
-        )
-        text = _decode(response.content)
+        ) as response:
+            text = _decode(self._body(response, begin))
         seconds = time.monotonic() - begin
         return Reply(response.status_code, text, parse(text), response.headers, seconds)
+
+    def _body(self, response: httpx.Response, begin: float) -> bytes:
+        """正文读完；过了 `total_s` 还没完抛 httpx.ReadTimeout，大得离谱抛 httpx.ReadError。"""
+        content = bytearray()
+        for piece in response.iter_bytes():
+            content += piece
+            if self._total_s is not None and time.monotonic() - begin > self._total_s:
+                raise httpx.ReadTimeout(f"no whole reply within {self._total_s:g} s")
+            if len(content) > MAX_BODY:
+                raise httpx.ReadError(f"a reply of more than {MAX_BODY >> 20} MiB")
+        return bytes(content)
 
 
 def trust(url: str) -> ssl.SSLContext:

@@ -87,6 +87,8 @@ def _items(spec: AccuracySpec) -> int | None:
     """题次；不抽样时数数据集的行，数不了则为 None。"""
     if spec.num_examples is not None:
         return spec.num_examples * spec.n_repeats
+    if not spec.dataset or "://" in spec.dataset:
+        return None
     try:
         with Path(spec.dataset).open(encoding="utf-8-sig", newline="") as file:
             return (sum(1 for row in csv.reader(file) if row) - 1) * spec.n_repeats

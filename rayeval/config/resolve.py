@@ -174,13 +174,15 @@ def _perf(tree: ConfigTree, name: str) -> PerfSpec:
 
 
 def _accuracy(tree: ConfigTree, name: str) -> AccuracySpec:
-    """准确率档位；数据集与模板的路径变成绝对的。"""
+    """准确率档位；数据集、模板、结果的路径变成绝对的。"""
     source = tree.accuracy[name]
     spec = source.value
-    template = None if spec.template_file is None else source.beside(spec.template_file)
-    return spec.model_copy(
-        update={"dataset": source.beside(spec.dataset), "template_file": template}
-    )
+    paths = {
+        name: source.beside(value)
+        for name in ("dataset", "template_file", "results")
+        if (value := getattr(spec, name))
+    }
+    return spec.model_copy(update=paths)
 
 
 def _scenario(tree: ConfigTree, source: Source[ScenarioFile]) -> Scenario:

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rayeval.domain.model import Model
 from rayeval.domain.service import Endpoint
+
+KINDS: tuple[str, ...] = ("parsed", "unparsed", "truncated", "reasoning_only", "empty")
+"""没有出错的回复的几类：读得出字母；读不出；因长度截断而读不出；只有推理；什么也没有。"""
+SIGNIFICANCE = 0.05
+"""配对检验的水平。"""
 
 
 class AccuracySpec(Model):
     """一个准确率档位。"""
 
-    benchmark: str = Field(default="gpqa", description="benchmark name, a key of BENCHMARKS")
-    dataset: str = Field(description="CSV file with the questions; relative to the profile's file")
+    benchmark: str = Field(
+        default="gpqa",
+        pattern="^(gpqa|mmlu)$",
+        description="gpqa, or mmlu (columns Question, A to D, Answer, Subject)",
+    )
+    dataset: str = Field(
+        default="",
+        description=(
+            "CSV file with the questions, relative to the profile's file, or an http(s) URL, which "
+            "is fetched once and cached; required unless there is a runner or results"
+        ),
+    )
     dataset_name: str = Field(
         default="gpqa",
         description="name used in outputs; anything but gpqa for data that is not GPQA",
     )
-    sha256: str | None = Field(default=None, description="checksum that the file must have")
+    sha256: str | None = Field(
+        default=None,
+        pattern="^[0-9a-fA-F]{64}$",
+        description="checksum that the file must have, 64 hexadecimal digits",
+    )
     num_examples: int | None = Field(
         default=None, ge=1, description="sample so many questions; all when null"
     )
@@ -51,6 +70,40 @@ class AccuracySpec(Model):
         le=1,
         description="share of failed requests beyond which the score is invalid",
     )
+    runner: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "command of an external simple-evals checkout, an argv list; {base_url}, {model}, "
+            "{examples}, {repeats}, {python} and {out} are filled in, the key is in OPENAI_API_KEY"
+        ),
+    )
+    runner_timeout_s: float = Field(default=14400.0, gt=0, description="limit of runner, seconds")
+    results: str | None = Field(
+        default=None,
+        description=(
+            "where simple-evals results lie: a .json or .html file, or a directory, in which the "
+            "newest counts; with a runner only what it wrote, by default in {out}"
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> AccuracySpec:
+        """题目从数据集来，或分数从别人的结果来；总得有一样。"""
+        if not self.dataset and not self.external:
+            raise ValueError("dataset: required field, unless runner or results is given")
+        return self
+
+    @model_validator(mode="after")
+    def _fills_the_command(self) -> AccuracySpec:
+        """命令里的 {examples} 要有数可填。"""
+        if self.num_examples is None and any("{examples}" in word for word in self.runner):
+            raise ValueError("runner: {examples} needs num_examples; set it, or leave it out")
+        return self
+
+    @property
+    def external(self) -> bool:
+        """分数取自 simple-evals 自己的输出，不由我们提问。"""
+        return bool(self.runner) or self.results is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +116,27 @@ class Item:
     index: int
     example: int
     repeat: int
-    question: str
-    options: tuple[str, str, str, str]
+    question: str = field(repr=False)
+    options: tuple[str, str, str, str] = field(repr=False)
     permutation: tuple[int, int, int, int]
     correct: str
     domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """驱动端出好的一份卷：题单、措辞、身份；分片之前就定了，分片数不影响它。
+
+    `prompt` 是 simple_evals、rayeval 或 custom；`identity` 是决定“同一场考试”的各项，
+    `answered` 是中断的那次已经答好的（不带长文本），不再问。
+    """
+
+    items: tuple[Item, ...] = field(repr=False)
+    template: str = field(repr=False)
+    prompt: str
+    dataset_sha256: str = ""
+    identity: tuple[tuple[str, str], ...] = ()
+    answered: tuple[Answer, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +144,7 @@ class Shard:
     """题单中连续的一段，与问它所需的一切。"""
 
     index: int
-    items: tuple[Item, ...]
+    items: tuple[Item, ...] = field(repr=False)
     endpoint: Endpoint
     spec: AccuracySpec
     template: str
@@ -89,7 +158,9 @@ class Answer:
     """一道题的回答与两种判分。
 
     `simple_evals` 与 `robust` 是各自抽出的字母（None 为没抽到）；
-    `error_class` 非空表示请求最终失败，按 0 分计入分母。
+    `error_class` 非空表示请求最终失败，按 0 分计入分母。`chars` 是回复全文的字符数：
+    不许留题面时，`prompt`、`reasoning` 为空，`reply` 只剩末行。
+    `rate_limited` 是服务让我们等（429）的次数。
     """
 
     index: int
@@ -108,6 +179,54 @@ class Answer:
     attempts: int
     error_class: str | None = None
     error_message: str = ""
+    domain: str = ""
+    chars: int = 0
+    kind: str = "parsed"
+    shard: int = 0
+    rate_limited: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DomainScore:
+    """一个领域的分数；`n` 是题次数，`std` 为总体标准差，区间同全体的算法。"""
+
+    name: str
+    n: int
+    examples: int
+    score: float
+    std: float
+    stderr: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """与基线同一批题次的配对比较。
+
+    `lost` 是基线对而这次错的题次，`won` 反之；`difference` 是这次减基线的分差，
+    `low`、`high` 是它按原题聚类的 95 % 区间；`p_value` 是 McNemar 检验的双侧 p 值，
+    `method` 说用的是哪一种（exact：每题只问一遍；clustered：问了多遍）。
+    """
+
+    baseline: str
+    n: int
+    examples: int
+    both_right: int
+    lost: int
+    won: int
+    both_wrong: int
+    difference: float
+    stderr: float
+    low: float
+    high: float
+    p_value: float
+    method: str
+
+    @property
+    def significant(self) -> bool:
+        """差别不像是碰巧：双侧 5 %。"""
+        return self.p_value < SIGNIFICANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +235,10 @@ class Accuracy:
 
     `std` 是总体标准差（simple-evals 的定义）；`stderr` 按原题聚类；
     `low`、`high` 是 95 % 区间；`prompt` 是 simple_evals、rayeval 或 custom；
-    `mean_chars`、`std_chars` 是回复长度（字符）的均值与总体标准差。
+    `mean_chars`、`std_chars` 是回复长度（字符）的均值与总体标准差；
+    `outcomes` 把全部题次分成互不相交的几类（KINDS 与各错误类），和为 n；
+    `resumed` 是取自中断的那次的题次；`by_category` 是输出按大类列分（MMLU 的形状）；
+    `source` 是谁问的：rayeval，或 simple-evals（读它的输出）。
     """
 
     dataset_name: str
@@ -139,6 +261,14 @@ class Accuracy:
     min_score: float | None
     errors: tuple[tuple[str, int], ...] = ()
     std_chars: float = 0.0
+    by_category: bool = False
+    dataset_sha256: str = ""
+    outcomes: tuple[tuple[str, int], ...] = ()
+    domains: tuple[DomainScore, ...] = ()
+    paired: Paired | None = None
+    resumed: int = 0
+    rate_limited: int = 0
+    source: str = "rayeval"
 
     @property
     def ok(self) -> bool:

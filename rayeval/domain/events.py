@@ -57,10 +57,9 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class AnswersFinished:
-    """准确率测完：结论与全部作答（ANSWERS）。"""
+    """准确率测完：结论；作答都已随 Answered 来过。"""
 
     accuracy: Accuracy
-    answers: pa.Table
 
 
 @dataclass(frozen=True, slots=True)

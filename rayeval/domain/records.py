@@ -64,15 +64,16 @@ ANSWERS = pa.schema(
         ("index", pa.int64()),
         ("example", pa.int64()),
         ("repeat", pa.int32()),
+        ("domain", pa.string()),
         ("correct", pa.string()),
         ("simple_evals", pa.string()),
         ("robust", pa.string()),
         ("score", pa.float64()),
+        ("kind", pa.string()),  # KINDS 之一；出错的为空
         ("finish_reason", pa.string()),
         ("prompt_tokens", pa.int32()),
         ("completion_tokens", pa.int32()),
-        ("duration_s", pa.float64()),
-        ("attempts", pa.int32()),
+        ("chars", pa.int32()),
         ("error_class", pa.string()),
         ("error_message", pa.string()),
         ("prompt", pa.string()),
@@ -80,7 +81,18 @@ ANSWERS = pa.schema(
         ("reasoning", pa.string()),
     ]
 )
-"""一行一次作答，按 index 排序。"""
+"""一行一次作答，按 index 排序；与分片、时间无关的都在这里，别的在 ANSWER_TIMES。"""
+
+ANSWER_TIMES = pa.schema(
+    [
+        ("index", pa.int64()),
+        ("shard", pa.int32()),
+        ("attempts", pa.int32()),
+        ("rate_limited", pa.int32()),  # 其中 429 的次数
+        ("duration_s", pa.float64()),  # 自第一次发出，含重试与等待
+    ]
+)
+"""一行一次作答：谁问的、问了几次、花了多久。"""
 
 ERROR_CLASSES = (
     "connect",

@@ -23,6 +23,9 @@ class ScenarioPlan(Model):
     functional: FunctionalSpec | None = None
     perf: PerfSpec | None = None
     accuracy: AccuracySpec | None = None
+    resume_answers: str | None = Field(
+        default=None, description="answers_partial.jsonl of an interrupted run, to go on from"
+    )
 
     @property
     def planned(self) -> tuple[str, ...]:

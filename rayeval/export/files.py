@@ -7,8 +7,11 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from rayeval.errors import InfrastructureError
 
@@ -96,7 +99,14 @@ class Artifacts:
             raise _unwritable(self.root, error) from error
 
     def write(self, relpath: str, data: bytes) -> str:
-        """原子地写一个文件，已有的被替换；返回相对路径。
+        """原子地写一个文件，已有的被替换；返回相对路径。"""
+        with self.opened(relpath) as file:
+            file.write(data)
+        return relpath
+
+    @contextmanager
+    def opened(self, relpath: str) -> Iterator[BinaryIO]:
+        """一个边生成边写的文件；块正常走完才出现在 `relpath`，已有的被替换。
 
         先写同目录的临时文件并落盘再改名：读者看到的要么是旧的全文，要么是新的全文。
         """
@@ -106,7 +116,7 @@ class Artifacts:
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with scratch.open("xb") as file:
-                    file.write(data)
+                    yield file
                     file.flush()
                     os.fsync(file.fileno())
                 scratch.replace(target)
@@ -115,7 +125,6 @@ class Artifacts:
                 raise
         except OSError as error:
             raise _unwritable(target, error) from error
-        return relpath
 
     def append(self, relpath: str, data: bytes) -> str:
         """在文件末尾接上字节（日志、事件流）；返回相对路径。"""

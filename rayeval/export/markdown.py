@@ -8,8 +8,9 @@ from __future__ import annotations
 from rayeval.domain.functional import CaseResult, Outcome
 from rayeval.domain.report import STAGES, RunReport, ScenarioReport
 from rayeval.domain.verdict import Level, Verdict
+from rayeval.export.md_accuracy import accuracy_section
 from rayeval.export.md_perf import perf_section
-from rayeval.export.md_text import escape, number, percent, table
+from rayeval.export.md_text import escape, table
 
 MAX_CASES = 50
 MAX_FINDINGS = 200
@@ -28,10 +29,6 @@ _MARKS = {
     Level.OK: "✅ ok",
 }
 _SHOWN = (Level.FAIL, Level.INCONCLUSIVE, Level.WARN, Level.INFO)
-_ACCURACY_HEADER = (
-    "Scenario | Dataset | Score | 95 % interval | Minimum | Answers | Robust score | Unparsed"
-    " | Errors | Prompt | Valid"
-)
 
 
 def report_md(report: RunReport, verdict: Verdict) -> bytes:
@@ -45,7 +42,7 @@ def report_md(report: RunReport, verdict: Verdict) -> bytes:
         _stages(report),
         perf_section(report, verdict),
         _functional(report),
-        _accuracy(report),
+        accuracy_section(report),
     )
     return ("\n\n".join("\n".join(lines) for lines in sections if lines) + "\n").encode()
 
@@ -136,25 +133,3 @@ def _failed_case(scenario: str, case: CaseResult) -> str:
     """没过的一个用例，一行。"""
     first = next(iter(case.message.strip().splitlines()), "no message")
     return f"- {case.outcome.value} {escape(scenario)} **{escape(case.case_id)}**: {escape(first)}"
-
-
-def _accuracy(report: RunReport) -> list[str]:
-    """每个场景的分数、区间与各比率。"""
-    rows = [
-        (
-            escape(scenario.scenario),
-            escape(score.dataset_name + (" (debug)" if score.debug else "")),
-            number(score.score),
-            f"{number(score.low)} – {number(score.high)}",
-            number(score.min_score),
-            str(score.n),
-            number(score.robust_score),
-            percent(score.unparsed_ratio),
-            percent(score.error_ratio),
-            escape(score.prompt),
-            "yes" if score.valid else "no",
-        )
-        for scenario in report.scenarios
-        if (score := scenario.accuracy) is not None
-    ]
-    return ["## Accuracy", "", *table(_ACCURACY_HEADER, rows)] if rows else []

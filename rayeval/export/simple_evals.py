@@ -5,22 +5,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from typing import Any
 
 import jinja2
-import pyarrow as pa
 
 from rayeval.domain.accuracy import Accuracy
+from rayeval.domain.records import ANSWER_TIMES
+from rayeval.export.answers import scored
 
 Row = dict[str, Any]
 
 MAX_HTML_CHARS = 20_000
 """一段文本在 HTML 里至多这么长；全文在 _allresults.json 里。"""
 
-MAX_LAST_LINE_CHARS = 200
 WITHHELD = "[question withheld]"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -41,58 +43,50 @@ def result_json(accuracy: Accuracy) -> bytes:
 
 
 def allresults_json(
-    accuracy: Accuracy,
-    table: pa.Table,
-    *,
-    include_questions: bool,
-    system_message: str | None = None,
-) -> bytes:
-    """{stem}_allresults.json：score、metrics、htmls、convos、metadata，逐题次序同 index。
+    accuracy: Accuracy, rows: Callable[[], Iterable[Row]], system_message: str | None = None
+) -> Iterator[bytes]:
+    """{stem}_allresults.json，一截一截：score、metrics、htmls、convos、metadata，逐题同次序。
 
-    `table` 是 ANSWERS；不含题面时对话里的问题被隐去，回复只留末行，推理与报错原话
-    不给（它们常复述题目）。
+    `rows` 每次调用从头给出各题（取三遍），内存里一次只有一题。不许留题面时对话里的问题写作
+    隐去，回复只有末行（作答的一方已经去掉了）。
     """
-    rows = _views(table, include_questions=include_questions, system_message=system_message)
     block = _templates().get_template("answer.html.j2")
-    return _json(
-        {
-            "score": accuracy.score,
-            "metrics": _metrics(accuracy),
-            "htmls": [block.render(row=row) for row in rows],
-            "convos": [
-                [*row["prompt_messages"], {"role": "assistant", "content": row["reply"]}]
-                for row in rows
-            ],
-            "metadata": {
-                "example_level_metadata": [_example_metadata(row) for row in rows],
-                "rayeval": _ours(accuracy),
-            },
-        }
+    views = partial(_views, rows, system_message)
+    yield b'{\n  "score": ' + _json(accuracy.score)
+    yield b',\n  "metrics": ' + _json(_metrics(accuracy))
+    yield b',\n  "htmls": '
+    yield from _array(block.render(row=row) for row in views())
+    yield b',\n  "convos": '
+    yield from _array(
+        [*row["prompt_messages"], {"role": "assistant", "content": row["reply"]}] for row in views()
     )
+    yield b',\n  "metadata": {"example_level_metadata": '
+    yield from _array(_example_metadata(row) for row in views())
+    yield b', "rayeval": ' + _json(_ours(accuracy)) + b"}\n}\n"
 
 
 def report_html(
-    accuracy: Accuracy,
-    table: pa.Table,
-    *,
-    include_questions: bool,
-    system_message: str | None = None,
-) -> bytes:
-    """{stem}.html：自成一体的一页，先是指标表，再逐题列出对话、回复、两种读法与得分。
+    accuracy: Accuracy, rows: Iterable[Row], system_message: str | None = None
+) -> Iterator[bytes]:
+    """{stem}.html，一截一截：自成一体的一页，先是指标表，再逐题列出对话、回复、两种读法与得分。
 
     模型的话不可信：一律转义，控制字符换掉，过长的截断并注明；页面自身禁止一切脚本与外联。
-    `table` 与 include_questions 同 allresults_json。
     """
     page = _templates().get_template("accuracy.html.j2")
-    rows = _views(table, include_questions=include_questions, system_message=system_message)
-    text = page.render(
-        accuracy=accuracy, metrics=_metrics(accuracy), ours=_ours(accuracy), rows=rows
-    )
-    return text.encode()
+    views = (_view(row, system_message) for row in rows)
+    for piece in page.generate(
+        accuracy=accuracy, metrics=_metrics(accuracy), ours=_ours(accuracy), rows=views
+    ):
+        yield piece.encode("utf-8", "replace")
 
 
 def _metrics(accuracy: Accuracy) -> dict[str, Any]:
-    """simple-evals 的 metrics：score 之外的三个数。"""
+    """simple-evals 的 metrics：score 之外的数。MMLU 按大类，别的按回复的长短。"""
+    if accuracy.by_category:
+        found = {"score:std": accuracy.std}
+        for domain in accuracy.domains:
+            found |= {domain.name: domain.score, f"{domain.name}:std": domain.std}
+        return found
     return {
         "chars": accuracy.mean_chars,
         "chars:std": accuracy.std_chars,
@@ -120,40 +114,31 @@ def _ours(accuracy: Accuracy) -> dict[str, Any]:
         "truncated_ratio": accuracy.truncated_ratio,
         "error_ratio": accuracy.error_ratio,
         "errors": dict(accuracy.errors),
+        "outcomes": dict(accuracy.outcomes),
+        "rate_limited": accuracy.rate_limited,
+        "resumed": accuracy.resumed,
+        "source": accuracy.source,
+        "dataset_sha256": accuracy.dataset_sha256,
+        "domains": {domain.name: dataclasses.asdict(domain) for domain in accuracy.domains},
     }
 
 
-def _views(table: pa.Table, *, include_questions: bool, system_message: str | None) -> list[Row]:
-    """ANSWERS 的每一行 → 要给人看的样子。"""
-    return [
-        _view(row, include_questions=include_questions, system_message=system_message)
-        for row in table.to_pylist()
-    ]
+def _views(rows: Callable[[], Iterable[Row]], system_message: str | None) -> Iterator[Row]:
+    """从头逐题给出要给人看的样子。"""
+    return (_view(row, system_message) for row in rows())
 
 
-def _view(row: Row, *, include_questions: bool, system_message: str | None) -> Row:
-    """一行 ANSWERS → 要给人看的样子；隐去题面时推理与报错原话也不给，那里面常有题。"""
-    prompt = row["prompt"] if include_questions else WITHHELD
+def _view(row: Row, system_message: str | None) -> Row:
+    """一题 → 要给人看的样子；没有题面的写作隐去。"""
     system = [] if system_message is None else [{"role": "system", "content": system_message}]
-    return {
-        **row,
-        "prompt_messages": [*system, {"role": "user", "content": prompt}],
-        "reply": row["reply"] if include_questions else _last_line(row["reply"]),
-        "reasoning": row["reasoning"] if include_questions else "",
-        "error_message": row["error_message"] if include_questions else "",
-    }
+    user = {"role": "user", "content": row["prompt"] or WITHHELD}
+    return {**row, "prompt_messages": [*system, user], "score": scored(row)}
 
 
 def _example_metadata(row: Row) -> Row:
-    """一题的旁注：除了长文本的一切。"""
-    left_out = {"prompt", "reply", "reasoning", "prompt_messages"}
+    """一题的旁注：除了长文本与快慢的一切，于是与分片数无关。"""
+    left_out = {"prompt", "reply", "reasoning", "prompt_messages", *ANSWER_TIMES.names[1:]}
     return {name: value for name, value in row.items() if name not in left_out}
-
-
-def _last_line(text: str) -> str:
-    """最后一个非空行的末尾 200 字：看得见答案，看不见题。"""
-    lines = text.strip().splitlines()
-    return lines[-1][-MAX_LAST_LINE_CHARS:] if lines else ""
 
 
 def _shown(text: object) -> str:
@@ -169,9 +154,19 @@ def _name(text: str) -> str:
     return re.sub(r"[^\w.-]", "_", text).lstrip(".") or "_"
 
 
+def _array(values: Iterable[object]) -> Iterator[bytes]:
+    """JSON 数组，一个元素一截。"""
+    lead = b"[\n"
+    for value in values:
+        yield lead + _json(value)
+        lead = b",\n"
+    yield b"[]" if lead == b"[\n" else b"\n]"
+
+
 def _json(value: object) -> bytes:
     """缩进两格的 UTF-8 JSON；绝不写出 NaN。"""
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "replace")
 
 
 @cache

@@ -95,10 +95,16 @@ def _scores(report: RunReport) -> Iterator[Text]:
                 f"accuracy {scenario.scenario}: {score.dataset_name} {score.score:.3f} "
                 f"[{score.low:.3f}, {score.high:.3f}] n={score.n}, "
                 f"robust {score.robust_score:.3f}, unparsed {score.unparsed_ratio:.1%}, "
-                f"errors {score.error_ratio:.1%}, "
+                f"truncated {score.truncated_ratio:.1%}, errors {score.error_ratio:.1%}, "
                 f"prompt: {score.prompt} ",
                 ok,
             )
+            if (paired := score.paired) is not None:
+                yield Text(
+                    f"  against {paired.baseline}: {paired.difference:+.3f} "
+                    f"[{paired.low:+.3f}, {paired.high:+.3f}], {paired.lost} lost, "
+                    f"{paired.won} won of {paired.n}, p = {paired.p_value:.2g}"
+                )
 
 
 def _reasons(report: RunReport) -> Iterator[Text]:

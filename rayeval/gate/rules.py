@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from rayeval.domain.accuracy import Accuracy
 from rayeval.domain.functional import Outcome
 from rayeval.domain.report import CellReport, ScenarioReport, StageResult, Status
 from rayeval.domain.verdict import Finding, GateSpec, Level
@@ -149,7 +150,33 @@ def accuracy(now: ScenarioReport, _: ScenarioReport | None, __: GateSpec) -> lis
     elif stage is not None and stage.status is Status.FAIL:
         kind, level, message = "broken", Level.FAIL, _why(stage)
     return [
-        Finding("accuracy", level, kind, now.scenario, where, message, now=score, threshold=least)
+        Finding("accuracy", level, kind, now.scenario, where, message, now=score, threshold=least),
+        *_paired(now.scenario, result),
+    ]
+
+
+def _paired(scenario: str, result: Accuracy) -> list[Finding]:
+    """与基线逐题配对：差别不像碰巧才说。只告警：分数的门槛是 min_score。"""
+    paired = result.paired
+    if paired is None or not paired.significant:
+        return []
+    worse = paired.difference < 0
+    level, kind = (Level.WARN, "broken") if worse else (Level.INFO, "improved")
+    message = (
+        f"score {'fell' if worse else 'rose'} by {abs(paired.difference):.4g} over {paired.n} "
+        f"paired answers: {paired.lost} lost, {paired.won} won, p = {paired.p_value:.2g}"
+    )
+    return [
+        Finding(
+            "accuracy_paired",
+            level,
+            kind,
+            scenario,
+            result.dataset_name,
+            message,
+            now=result.score,
+            base=result.score - paired.difference,
+        )
     ]
 
 

@@ -29,14 +29,15 @@ class Profile:
     SCENARIO 从不重试（测量不可重来）；SUITE 不重试；SHARD 幂等，可重试。
     `width` 是最多同时几件（None 由执行者定）；
     `resources` 给出每件要占的资源：num_gpus 与自定义资源名 → 数量；
-    `retries` 是工作进程或节点死掉后整件重来的次数（幂等的活才给），
-    重来的事件与先前的一并给出，由听者按身份去重。
+    `retries` 是工作进程或节点死掉后重来的次数（幂等的活才给），
+    重来的事件与先前的一并给出，由听者按身份去重；`renew` 在重来之前把那件活换成还没做的部分。
     """
 
     kind: Kind
     width: int | None = None
     resources: Callable[[Any], Mapping[str, float]] | None = None
     retries: int = 0
+    renew: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
-from rayeval.accuracy.aggregate import answers_table
-from rayeval.domain.accuracy import Answer
+from rayeval.domain.accuracy import Accuracy, Exam
 from rayeval.domain.events import (
     Answered,
     AnswersFinished,
@@ -29,15 +31,13 @@ from rayeval.domain.load import Certificate
 from rayeval.domain.report import CellReport
 from rayeval.domain.run import ScenarioPlan
 from rayeval.export.files import Artifacts
-
-TELLING = ("prompt", "reply", "reasoning", "error_message")
-"""作答表里会透出题面的列。"""
+from rayeval.export.journal import Journal
 
 
 class Recorder:
     """一个场景的产物。每次写都返回新增的相对路径，好记进报告。"""
 
-    def __init__(self, plan: ScenarioPlan, artifacts: Artifacts) -> None:
+    def __init__(self, plan: ScenarioPlan, artifacts: Artifacts, exam: Exam | None = None) -> None:
         """还什么都没写。"""
         self._plan = plan
         self._artifacts = artifacts
@@ -45,7 +45,8 @@ class Recorder:
         self._cases: list[CaseResult] = []
         self._cells: list[CellReport] = []
         self._tables: list[pa.Table] = []
-        self._partial: dict[int, Answer] = {}
+        partial = artifacts.accuracy(self._id, "answers_partial.jsonl")
+        self._journal = Journal(artifacts, partial, dict(exam.identity) if exam else {})
 
     def record(self, event: Event) -> list[str]:
         """写下一个事件该写的东西。"""
@@ -58,10 +59,11 @@ class Recorder:
             case CellFinished(report=report, requests=table):
                 return self._cell(report, table)
             case Answered(answer=answer):
-                self._partial[answer.index] = answer
-            case AnswersFinished():
-                self._partial.clear()
-                return self._answers(event)
+                self._journal.add(answer)
+            case AnswersFinished(accuracy=accuracy):
+                return self._answers(accuracy)
+            case StageStarted(stage="accuracy") if self._plan.resume_answers is not None:
+                self._journal.take_over(Path(self._plan.resume_answers))
             case StageFinished(result=result):
                 return self._stage_done(result.stage)
             case _:
@@ -73,13 +75,13 @@ class Recorder:
         writers = {
             "functional": self._functional,
             "perf": self._rows,
-            "accuracy": self._half_answered,
+            "accuracy": self._journal.paths,
         }
         return writers[stage]() if stage in writers else []
 
     def close(self) -> list[str]:
         """场景中途倒下时，把攒着的也写出来。"""
-        return self._functional() + self._rows() + self._half_answered()
+        return self._functional() + self._rows() + self._journal.paths()
 
     def _functional(self) -> list[str]:
         """结局、JUnit 与留痕。"""
@@ -123,42 +125,38 @@ class Recorder:
         data = parquet.parquet(pa.concat_tables(self._tables))
         return [self._artifacts.write(self._artifacts.perf(self._id, "requests.parquet"), data)]
 
-    def _half_answered(self) -> list[str]:
-        """没走完的准确率：已有的作答，没有分数。"""
-        if not self._partial:
-            return []
-        from rayeval.export import parquet
+    def _answers(self, accuracy: Accuracy) -> list[str]:
+        """simple-evals 形状的三份文件与全部作答；写完之后流水不必留。"""
+        from rayeval.export import answers, simple_evals
 
-        table = answers_table(self._partial.values())
-        name = self._artifacts.accuracy(self._id, "answers_partial.parquet")
-        return [self._artifacts.write(name, parquet.parquet(self._shown(table)))]
-
-    def _shown(self, table: pa.Table) -> pa.Table:
-        """没有要求就去掉会透出题面的列。"""
-        spec = self._plan.accuracy
-        keep = spec is not None and spec.include_questions
-        return table if keep else table.drop_columns(list(TELLING))
-
-    def _answers(self, event: AnswersFinished) -> list[str]:
-        """simple-evals 形状的三份文件与全部作答；没有要求就不留题面。"""
-        from rayeval.export import parquet, simple_evals
-
-        accuracy, table, spec = event.accuracy, event.answers, self._plan.accuracy
-        show = spec is not None and spec.include_questions
+        spec, journal = self._plan.accuracy, self._journal
         system = spec.system_message if spec is not None else None
         stem = simple_evals.stem(accuracy, self._plan.scenario.model, self._artifacts.run_ts)
-        files = {
-            f"{stem}.json": simple_evals.result_json(accuracy),
-            f"{stem}.html": simple_evals.report_html(
-                accuracy, table, include_questions=show, system_message=system
+        ways: dict[str, Callable[[BinaryIO], None]] = {
+            f"{stem}.json": lambda file: _put(file, [simple_evals.result_json(accuracy)]),
+            f"{stem}.html": lambda file: _put(
+                file, simple_evals.report_html(accuracy, journal.rows(), system)
             ),
-            f"{stem}_allresults.json": simple_evals.allresults_json(
-                accuracy, table, include_questions=show, system_message=system
+            f"{stem}_allresults.json": lambda file: _put(
+                file, simple_evals.allresults_json(accuracy, journal.rows, system)
             ),
-            "answers.parquet": parquet.parquet(self._shown(table)),
+            "answers.parquet": lambda file: answers.write_answers(journal.rows(), file),
+            "answers_timing.parquet": lambda file: answers.write_times(journal.rows(), file),
         }
-        write, where = self._artifacts.write, self._artifacts.accuracy
-        return [write(where(self._id, name), data) for name, data in files.items()]
+        written = []
+        for name, way in ways.items():
+            path = self._artifacts.accuracy(self._id, name)
+            with self._artifacts.opened(path) as file:
+                way(file)
+            written.append(path)
+        journal.drop()
+        return written
+
+
+def _put(file: BinaryIO, pieces: Iterable[bytes]) -> None:
+    """一截一截地写。"""
+    for piece in pieces:
+        file.write(piece)
 
 
 def _certificates(cells: list[CellReport]) -> bytes:

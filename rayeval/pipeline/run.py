@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from rayeval.domain.accuracy import Exam
 from rayeval.domain.events import Event
 from rayeval.domain.report import RunReport
 from rayeval.domain.run import RunSpec
@@ -36,18 +37,24 @@ def run(
     provenance: Provenance,
     watch: Watch,
     *,
+    exams: Mapping[str, Exam],
     parallel: int | None = None,
 ) -> RunReport:
     """跑完全部场景。中断（KeyboardInterrupt）时先让各场景收场，仍给出已有的报告。
 
-    `parallel` 是同时跑的场景数，默认为节点数：同一台机器上的测量从不互相打扰。
+    `exams` 是各场景的卷（见 papers）；`parallel` 是同时跑的场景数，默认为节点数：
+    同一台机器上的测量从不互相打扰。
     """
     started = _now()
+    tasks = [
+        ScenarioTask(plan, spec.run_id, spec.config_dir, exams.get(plan.scenario.id))
+        for plan in spec.plans
+    ]
     folds = [Fold(plan) for plan in spec.plans]
-    recorders = [Recorder(plan, artifacts) for plan in spec.plans]
+    recorders = [Recorder(task.plan, artifacts, task.exam) for task in tasks]
     interrupted = False
     try:
-        with closing(_emissions(spec, executor, parallel or executor.nodes())) as emissions:
+        with closing(_emissions(tasks, executor, parallel or executor.nodes())) as emissions:
             for emission in emissions:
                 index = emission.index
                 _take(emission, folds[index], recorders[index], artifacts, watch)
@@ -72,10 +79,9 @@ def run(
 
 
 def _emissions(
-    spec: RunSpec, executor: Executor, parallel: int
+    tasks: Sequence[ScenarioTask], executor: Executor, parallel: int
 ) -> Generator[Emission[ScenarioTask, Event], None, None]:
     """把场景散出去。"""
-    tasks = [ScenarioTask(plan, spec.run_id, spec.config_dir) for plan in spec.plans]
     profile = Profile(Kind.SCENARIO, width=max(1, parallel), resources=resources)
     yield from executor.fan_out(partial(run_scenario, executor=executor), tasks, profile)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 
+from rayeval.domain.accuracy import Exam
 from rayeval.domain.events import Event, LogChunk, ServiceReady, StageFinished, StageStarted
 from rayeval.domain.report import StageResult, Status
 from rayeval.domain.run import ScenarioPlan
@@ -28,11 +29,12 @@ SMALL_CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class ScenarioTask:
-    """送往某个节点的一件活：一个场景的计划、本次运行的名字、配置所在。"""
+    """送往某个节点的一件活：一个场景的计划、本次运行的名字、配置所在、驱动端出好的卷。"""
 
     plan: ScenarioPlan
     run_id: str
     config_dir: str
+    exam: Exam | None = None
 
 
 def resources(task: ScenarioTask) -> Mapping[str, float]:
@@ -77,7 +79,7 @@ def _bench(
     task: ScenarioTask, executor: Executor, crew: LoadCrew | None, service: Running
 ) -> Bench:
     """就绪之后的测量台。"""
-    return Bench(task.plan, service.endpoint, executor, crew, service.death, task.run_id)
+    return Bench(task.plan, service.endpoint, executor, crew, service.death, task.run_id, task.exam)
 
 
 def _launch(

@@ -6,17 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rayeval.accuracy import aggregate, benchmarks, gpqa, prompt
-from rayeval.accuracy.shard import answer_shard
-from rayeval.domain.accuracy import Answer
-from rayeval.domain.events import (
-    Answered,
-    AnswersFinished,
-    CaseFinished,
-    CellFinished,
-    Event,
-    Progress,
-)
+from rayeval.domain.accuracy import Exam
+from rayeval.domain.events import CaseFinished, CellFinished, Event, Progress
 from rayeval.domain.functional import (
     Capability,
     CaseResult,
@@ -31,15 +22,13 @@ from rayeval.errors import ServiceLostError
 from rayeval.functional.runner import probe_task, run_suite, suite_tasks
 from rayeval.perf.crew import LoadCrew
 from rayeval.perf.drive import drive
+from rayeval.pipeline.examine import Room, examine
 from rayeval.pipeline.executor import Crash, Executor, Kind, Profile
-
-SHARD_RETRIES = 2
-"""分片的工作进程死掉后重来的次数。"""
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """一个就绪场景的测量台：计划、地址、执行者、压测组、服务死活。"""
+    """一个就绪场景的测量台：计划、地址、执行者、压测组、服务死活、卷。"""
 
     plan: ScenarioPlan
     endpoint: Endpoint
@@ -47,6 +36,7 @@ class Bench:
     crew: LoadCrew | None
     death: Callable[[], str | None]
     run_id: str
+    exam: Exam | None = None
 
     def pulse(self) -> None:
         """服务死了就抛 ServiceLostError：不让各阶段对着一个死人等到超时。"""
@@ -132,38 +122,11 @@ def perf(bench: Bench) -> Outcomes:
 
 
 def accuracy(bench: Bench) -> Outcomes:
-    """出题、分片并行作答、按序合并、算分；有效且达到 min_score 即 PASS。"""
+    """考一场、算分；有效且达到 min_score 即 PASS。"""
     spec = bench.plan.accuracy
     assert spec is not None  # noqa: S101 计划了才会来
-    template, kind = prompt.template(spec)
-    items = benchmarks.find(spec.benchmark).items(spec)
-    scenario = bench.plan.scenario
-    shards = gpqa.make_shards(
-        items,
-        spec,
-        bench.endpoint,
-        template=template,
-        max_tokens_field=scenario.provider.max_tokens_field,
-        reasoning_keys=scenario.reasoning.keys,
-    )
-    answers: dict[int, Answer] = {}
-    profile = Profile(Kind.SHARD, width=len(shards), retries=SHARD_RETRIES)
-    trouble = ""
-    for emission in bench.executor.fan_out(answer_shard, shards, profile, pulse=bench.pulse):
-        if emission.crash is not None:
-            trouble = f"shard {emission.index} ended early: {emission.crash.message}"
-        if emission.event is None:
-            continue
-        answers[emission.event.index] = emission.event
-        yield Answered(emission.event)
-        yield Progress("accuracy", done=len(answers), total=len(items))
-    score = aggregate.aggregate(list(answers.values()), len(items), spec, kind)
-    yield AnswersFinished(score, aggregate.answers_table(answers.values()))
-    if score.ok:
-        return Status.PASS, trouble
-    if not score.valid:
-        return Status.FAIL, trouble or f"{score.error_ratio:.0%} of the requests failed"
-    return Status.FAIL, f"score {score.score:.3f} is below min_score {score.min_score}"
+    room = Room(bench.plan.scenario, spec, bench.exam, bench.endpoint, bench.executor, bench.pulse)
+    return (yield from examine(room))
 
 
 STAGES: Mapping[str, Stage] = {"functional": functional, "perf": perf, "accuracy": accuracy}

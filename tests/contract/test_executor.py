@@ -138,6 +138,16 @@ def test_idempotent_work_is_run_again_when_its_worker_dies(ray_executor, tmp_pat
     assert [e.event for e in emissions][-3:] == ["begun", "finished", None]
 
 
+@pytest.mark.cluster
+def test_work_that_is_run_again_is_first_cut_down_to_what_is_left(ray_executor, tmp_path):
+    first, rest = str(tmp_path / "first"), str(tmp_path / "rest")
+    profile = Profile(Kind.SHARD, retries=1, renew=lambda item: rest if item == first else item)
+    Path(rest).touch()  # 剩下的那份不会再死
+    emissions = list(ray_executor.fan_out(die_once, [first], profile))
+    assert [e.event for e in emissions][-3:] == ["begun", "finished", None]
+    assert emissions[-1].item == rest
+
+
 def nest(item: int, executor: Executor):
     for emission in executor.fan_out(count, [item, item + 1], SHARD):
         if emission.event is not None:

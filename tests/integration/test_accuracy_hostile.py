@@ -1,17 +1,20 @@
 """分片面对一个照剧本使坏的服务：每种毛病都成为数据，分片总能走完。"""
 
+import contextlib
 import json
 import threading
+import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from rayeval.accuracy import ask, gpqa, prompt
+from rayeval.accuracy import ask, attempt, gpqa, prompt
 from rayeval.accuracy.aggregate import aggregate
 from rayeval.accuracy.shard import answer_shard
-from rayeval.domain.accuracy import AccuracySpec
+from rayeval.accuracy.shards import make_shards
+from rayeval.domain.accuracy import AccuracySpec, Exam
 from rayeval.domain.service import Endpoint
 
 SAMPLE = Path(__file__).parents[2] / "configs/demo/science_sample.csv"
@@ -56,9 +59,19 @@ class Handler(BaseHTTPRequestHandler):
         cut = headers.get("X-Cut")
         self.send_header("Content-Length", str(len(data) + (100 if cut else 0)))
         self.end_headers()
+        if "X-Drip" in headers:
+            self.drip(data)
+            return
         self.wfile.write(data)
         if cut:
             self.close_connection = True
+
+    def drip(self, data):
+        """一个字节一个字节地挤。"""
+        with contextlib.suppress(OSError):
+            for byte in data:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.05)
 
     def log_message(self, *args):
         """安静。"""
@@ -68,13 +81,16 @@ class Handler(BaseHTTPRequestHandler):
 def trickster():
     servers = []
 
-    def start(*turns):
-        server = Trickster(turns)
+    def serve(server):
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         servers.append((server, thread))
         return server
 
+    def start(*turns):
+        return serve(Trickster(turns))
+
+    start.serve = serve
     yield start
     for server, thread in servers:
         server.gate.set()
@@ -92,8 +108,8 @@ def shard_at(server, items=None, **fields):
     fields = {"threads": 4, "timeout_s": 20, "shards": 1, **fields}
     spec = AccuracySpec(dataset=str(SAMPLE), dataset_name="science_sample", **fields)
     endpoint = Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "m")
-    chosen = gpqa.load_items(spec)[:items]
-    return gpqa.make_shards(chosen, spec, endpoint, template=prompt.OWN)[0]
+    chosen = gpqa.load_items(spec, SAMPLE.read_bytes())[:items]
+    return make_shards(chosen, spec, endpoint, template=prompt.OWN)[0]
 
 
 @pytest.fixture
@@ -127,10 +143,18 @@ def test_every_kind_of_trouble_is_counted_and_the_shard_ends(trickster, quick):
         "bad_json",
         "http_5xx",
     ]
-    result = aggregate(answers, 8, shard.spec, "rayeval")
+    result = aggregate(answers, shard.spec, Exam(shard.items, "", "rayeval"))
     assert result.error_ratio == 3 / 8
     assert result.unparsed_ratio == 2 / 8
     assert not result.valid
+    assert dict(result.outcomes) == {
+        "parsed": 3,
+        "empty": 1,
+        "reasoning_only": 1,
+        "http_4xx": 1,
+        "bad_json": 1,
+        "http_5xx": 1,
+    }
 
 
 def test_a_service_that_is_gone_is_data_too(trickster, quick):
@@ -184,6 +208,42 @@ def test_requests_in_flight_are_as_many_as_the_threads(trickster):
 
 
 def test_our_own_fault_is_raised_not_scored(trickster, monkeypatch):
-    monkeypatch.setattr(ask, "from_body", lambda *_: 1 / 0)
+    monkeypatch.setattr(attempt, "from_body", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         list(answer_shard(shard_at(trickster([said("Answer: A")]), 3)))
+
+
+def test_a_reply_that_never_gets_done_is_a_timeout(trickster):
+    status, _, text = said("Answer: A" + " " * 200)
+    server = trickster([(status, {"X-Drip": "1"}, text)])
+    [answer] = answer_shard(shard_at(server, 1, timeout_s=0.3, max_retries=0))
+    assert (answer.error_class, answer.error_message) == ("timeout", "ReadTimeout")
+    assert answer.duration_s < 5
+
+
+class Narrow(Trickster):
+    """同时只肯答四个，再多就 429。"""
+
+    def __init__(self):
+        super().__init__(([(0, {}, "")],))
+        self.inside = self.refused = 0
+
+    def next_turn(self, question):
+        with self.lock:
+            if self.inside >= 4:
+                self.refused += 1
+                return 429, {"Retry-After": "0.02"}, '{"error": {"message": "slow down"}}'
+            self.inside += 1
+        time.sleep(0.02)  # 答一题要的工夫
+        with self.lock:
+            self.inside -= 1
+        return said("Answer: A")
+
+
+def test_a_service_that_refuses_more_than_it_can_take_is_asked_less(trickster, quick):
+    server = trickster.serve(Narrow())
+    shard = shard_at(server, threads=24, max_retries=8, n_repeats=6)
+    answers = list(answer_shard(shard))
+    assert {answer.error_class for answer in answers} == {None}
+    assert sum(answer.rate_limited for answer in answers) == server.refused
+    assert 0 < server.refused < len(answers)

@@ -174,7 +174,7 @@ def test_service_killed_in_mid_accuracy_fails_fast_and_keeps_the_answers(
     done = rayeval_run.finish(process, 60)
     assert time.monotonic() - begin < 30
     assert done.stages("one")["accuracy"] == "ERROR"
-    assert list(done.artifacts.glob("accuracy/one/*/answers_partial.parquet"))
+    assert list(done.artifacts.glob("accuracy/one/*/answers_partial.jsonl"))
 
 
 def test_named_baseline_that_is_not_there_is_told_before_measuring(
@@ -219,5 +219,6 @@ def test_missing_dataset_is_told_before_anything_starts(rayeval_run, config, mak
     profile.write_text(profile.read_text().replace("science_sample.csv", "nowhere.csv"))
     done = rayeval_run(folder, "--address", "inline")
     assert done.code == 2
-    assert "nowhere.csv does not exist" in done.err
+    assert "nowhere.csv: dataset: the dataset can't be read (No such file" in done.err
+    assert "(for scenario one)" in done.err
     assert not done.artifacts.exists()

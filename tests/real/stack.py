@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import ssl
 import subprocess
@@ -18,21 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.real.programs import program
 
-REQUIRED = "RAYEVAL_REQUIRE_PROMETHEUS"
 START_LIMIT_S = 60.0
 _LISTENING = re.compile(r'"Listening on" address=127\.0\.0\.1:(\d+)')
-
-
-def program(name: str) -> str:
-    """程序的路径；没有就跳过，除非 CI 说了必须有。"""
-    found = shutil.which(name)
-    if found is None:
-        why = f"{name} is not installed; apt-get install prometheus prometheus-pushgateway"
-        assert not os.environ.get(REQUIRED), why
-        pytest.skip(why)
-    return found
 
 
 def promtool(*argv: str, stdin: bytes | None = None) -> str:

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from rayeval.accuracy import gpqa
-from rayeval.domain.accuracy import AccuracySpec, Answer
+from rayeval.accuracy.shards import make_shards
+from rayeval.domain.accuracy import AccuracySpec, Answer, Exam, Item
 from rayeval.domain.service import Endpoint
 
 
@@ -26,7 +27,7 @@ def make_shard(examples):
         spec = AccuracySpec(dataset="unused.csv", shards=1, **fields)
         endpoint = endpoint or Endpoint("http://127.0.0.1:9/v1", "mock")
         chosen = gpqa.make_items(examples, None, 1)[:items]
-        return gpqa.make_shards(chosen, spec, endpoint, template="{Question}{A}{B}{C}{D}")[0]
+        return make_shards(chosen, spec, endpoint, template="{Question}{A}{B}{C}{D}")[0]
 
     return make
 
@@ -51,7 +52,31 @@ def make_answer():
             completion_tokens=4,
             duration_s=0.1,
             attempts=1,
+            chars=len("Answer: B"),
         )
         return dataclasses.replace(right, **fields)
+
+    return make
+
+
+@pytest.fixture
+def exam():
+    """`exam(questions, repeats=1, domains=("",))`：一份只有号码的卷，正确字母都是 B。"""
+
+    def make(questions, repeats=1, domains=("",)):
+        items = tuple(
+            Item(
+                n,
+                n % questions,
+                n // questions,
+                "",
+                ("",) * 4,
+                (0, 1, 2, 3),
+                "B",
+                domains[n % questions % len(domains)],
+            )
+            for n in range(questions * repeats)
+        )
+        return Exam(items, "{Question}", "rayeval", "d" * 64)
 
     return make

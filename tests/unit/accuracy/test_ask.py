@@ -1,5 +1,6 @@
 import json
 import random
+import threading
 from datetime import UTC, datetime
 
 import httpx
@@ -7,7 +8,9 @@ import pytest
 from pydantic import SecretStr
 
 from rayeval.accuracy import ask as module
-from rayeval.accuracy.ask import ask, delay_s, retry_after
+from rayeval.accuracy.ask import ask, delay_s
+from rayeval.accuracy.attempt import retry_after
+from rayeval.accuracy.throttle import Throttle
 from rayeval.client.openai import Reply
 from rayeval.domain.records import ERROR_CLASSES
 from rayeval.domain.service import Endpoint
@@ -51,9 +54,12 @@ def put(make_shard):
     """对剧本问一道题：返回作答与每次等待的秒数。"""
 
     def put_to(script, **fields):
-        shard = make_shard(**fields)
+        shard = make_shard(**{"include_questions": True, **fields})
         waits = []
-        answer = ask(script, shard, shard.items[0], lambda s: waits.append(s) or False)
+        throttle = Throttle(4, threading.Event())
+        throttle.enter = lambda: 0.0  # 位子另测，这里不真等
+        pause = lambda s: waits.append(s) or False  # noqa: E731
+        answer = ask(script, shard, shard.items[0], throttle, pause)
         return answer, waits
 
     return put_to
@@ -162,7 +168,42 @@ def test_an_echoed_key_never_reaches_the_answer(put):
 def test_being_stopped_while_waiting_leaves_no_answer(make_shard):
     shard = make_shard()
     script = Script(httpx.ConnectError("refused"))
-    assert ask(script, shard, shard.items[0], lambda _: True) is None
+    throttle = Throttle(1, threading.Event())
+    assert ask(script, shard, shard.items[0], throttle, lambda _: True) is None
+
+
+def test_what_tells_the_question_stays_where_it_was_asked(put):
+    answer, _ = put(
+        Script(reply(said("The zebra it is.\nAnswer: A", reasoning="a zebra"))),
+        include_questions=False,
+    )
+    assert (answer.prompt, answer.reasoning, answer.reply) == ("", "", "Answer: A")
+    assert answer.chars == len("The zebra it is.\nAnswer: A")
+    assert answer.simple_evals == "A"
+    refused, _ = put(Script(reply({"detail": "zebra"}, 422)), include_questions=False)
+    assert (refused.error_class, refused.error_message) == ("http_4xx", "HTTP 422")
+
+
+@pytest.mark.parametrize(
+    ("turn", "kind"),
+    [
+        (said("Answer: B"), "parsed"),
+        (said("I do not know"), "unparsed"),
+        (said("I do not", "length"), "truncated"),
+        (said(None, reasoning="hm"), "reasoning_only"),
+        (said(None), "empty"),
+        (said(" \n"), "empty"),
+        ({"choices": []}, ""),
+    ],
+)
+def test_every_answer_is_of_one_kind(put, turn, kind):
+    assert put(Script(reply(turn)))[0].kind == kind
+
+
+def test_429s_are_counted_apart(put):
+    script = Script(reply("", 429), reply("", 500), reply("", 429), reply(said("Answer: B")))
+    answer, _ = put(script)
+    assert (answer.attempts, answer.rate_limited) == (4, 2)
 
 
 def test_back_off_grows_to_a_ceiling_with_jitter():

@@ -89,3 +89,13 @@ def test_left_is_by_work_and_rate_is_of_the_cell():
     row.cell_since -= 2
     row.take(Progress("perf", "b", 49, 99, Counters(49, 49, 0, 0, 392), second))
     assert "160 tok/s" in row.amount()
+
+
+def test_an_exam_says_how_long_only_once_it_is_under_way():
+    row = Row()
+    row.take(StageStarted("accuracy"))
+    row.take(Progress("accuracy", note="score 1.000 ± 0.000", done=1, total=1980))
+    assert row.eta() == ""
+    row.take(Progress("accuracy", note="score 0.700 ± 0.100", done=990, total=1980))
+    assert row.eta().endswith(" left")
+    assert row.note == "score 0.700 ± 0.100"

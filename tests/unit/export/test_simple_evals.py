@@ -2,11 +2,9 @@ import dataclasses
 import json
 from html.parser import HTMLParser
 
-import pyarrow as pa
 import pytest
 
-from rayeval.domain.accuracy import Accuracy
-from rayeval.domain.records import ANSWERS
+from rayeval.domain.accuracy import Accuracy, DomainScore
 from rayeval.export import simple_evals
 
 HOSTILE = '</pre><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7 * 7 }}\x00\x1b[31m'
@@ -38,6 +36,14 @@ def accuracy():
     )
 
 
+def allresults(accuracy, rows, system=None):
+    return b"".join(simple_evals.allresults_json(accuracy, lambda: rows, system))
+
+
+def report(accuracy, rows, system=None):
+    return b"".join(simple_evals.report_html(accuracy, iter(rows), system))
+
+
 def table(*rows):
     plain = {
         "index": 0,
@@ -46,7 +52,11 @@ def table(*rows):
         "correct": "B",
         "simple_evals": "B",
         "robust": "B",
-        "score": 1.0,
+        "kind": "parsed",
+        "domain": "",
+        "chars": 26,
+        "shard": 0,
+        "rate_limited": 0,
         "finish_reason": "stop",
         "prompt_tokens": 3,
         "completion_tokens": 4,
@@ -58,7 +68,7 @@ def table(*rows):
         "reply": "What is 中? It is\nAnswer: B",
         "reasoning": "",
     }
-    return pa.Table.from_pylist([{**plain, **row} for row in rows], schema=ANSWERS)
+    return [{**plain, **row} for row in rows]
 
 
 class Tags(HTMLParser):
@@ -99,8 +109,8 @@ def test_the_result_has_the_keys_of_simple_evals_and_ours_under_one_key(accuracy
 
 
 def test_allresults_has_the_five_parts_of_simple_evals_row_by_row(accuracy):
-    rows = table({}, {"index": 1, "simple_evals": None, "score": 0.0})
-    result = json.loads(simple_evals.allresults_json(accuracy, rows, include_questions=True))
+    rows = table({}, {"index": 1, "simple_evals": None})
+    result = json.loads(allresults(accuracy, rows))
     assert list(result) == ["score", "metrics", "htmls", "convos", "metadata"]
     assert result["metrics"] == {"chars": 12.5, "chars:std": 2.5, "score:std": 0.5}
     assert result["convos"][0] == [
@@ -115,44 +125,42 @@ def test_allresults_has_the_five_parts_of_simple_evals_row_by_row(accuracy):
 
 
 def test_a_system_message_is_part_of_the_conversation(accuracy):
-    data = simple_evals.allresults_json(
-        accuracy, table({}), include_questions=True, system_message="Be brief."
-    )
+    data = allresults(accuracy, table({}), "Be brief.")
     assert json.loads(data)["convos"][0][0] == {"role": "system", "content": "Be brief."}
-    page = simple_evals.report_html(
-        accuracy, table({}), include_questions=True, system_message="Be brief."
-    )
+    page = report(accuracy, table({}), "Be brief.")
     assert b"Be brief." in page
 
 
-def test_question_text_is_left_out_unless_asked(accuracy):
-    secret = "zebra"
-    rows = table(
-        {
-            "prompt": f"{secret}?",
-            "reply": f"The question is about a {secret}.\nAnswer: B\n",
-            "reasoning": f"a {secret}",
-            "error_class": "http_4xx",
-            "error_message": f"invalid input: {secret}",
-        }
+def test_a_question_that_was_withheld_is_said_to_be(accuracy):
+    rows = table({"prompt": "", "reply": "Answer: B"})
+    assert simple_evals.WITHHELD in report(accuracy, rows).decode()
+    assert json.loads(allresults(accuracy, rows))["convos"][0][0] == {
+        "role": "user",
+        "content": simple_evals.WITHHELD,
+    }
+
+
+def test_nothing_in_allresults_depends_on_time_or_shards(accuracy):
+    one = allresults(accuracy, table({}))
+    other = allresults(
+        accuracy, table({"duration_s": 9.0, "attempts": 3, "shard": 5, "rate_limited": 2})
     )
-    for write in (simple_evals.report_html, simple_evals.allresults_json):
-        assert secret in write(accuracy, rows, include_questions=True).decode()
-        quiet = write(accuracy, rows, include_questions=False).decode()
-        assert secret not in quiet
-        assert "Answer: B" in quiet
-        assert simple_evals.WITHHELD in quiet
+    assert one == other
 
 
-def test_a_reply_without_text_survives_withholding(accuracy):
-    assert simple_evals.report_html(accuracy, table({"reply": " \n"}), include_questions=False)
+def test_mmlu_has_its_categories_where_gpqa_has_the_length(accuracy):
+    stem = DomainScore("stem", 2, 2, 0.5, 0.4, 0.3, 0.0, 1.0)
+    made = dataclasses.replace(accuracy, by_category=True, domains=(stem,))
+    result = json.loads(simple_evals.result_json(made))
+    assert list(result) == ["rayeval", "score", "score:std", "stem", "stem:std"]
+    assert "<td>stem</td>" in report(made, table({})).decode()
 
 
 def test_hostile_text_stays_text_in_the_page(accuracy):
     texts = ("prompt", "reply", "reasoning", "error_message", "error_class", "correct", "robust")
     rows = table(dict.fromkeys(texts, HOSTILE), {"finish_reason": HOSTILE, "simple_evals": HOSTILE})
     hostile = dataclasses.replace(accuracy, dataset_name=HOSTILE, prompt=HOSTILE)
-    page = simple_evals.report_html(hostile, rows, include_questions=True).decode()
+    page = report(hostile, rows).decode()
     tags = Tags()
     tags.feed(page)
     assert not {"script", "img"} & tags.tags
@@ -164,7 +172,7 @@ def test_hostile_text_stays_text_in_the_page(accuracy):
 
 
 def test_the_page_loads_nothing_and_states_prompt_and_dataset(accuracy):
-    page = simple_evals.report_html(accuracy, table({}), include_questions=True).decode()
+    page = report(accuracy, table({})).decode()
     assert "prompt: rayeval" in page
     assert "dataset: science_sample" in page
     assert "default-src 'none'" in page
@@ -174,20 +182,19 @@ def test_the_page_loads_nothing_and_states_prompt_and_dataset(accuracy):
 
 def test_a_megabyte_reply_is_cut_in_the_page_and_whole_in_allresults(accuracy):
     rows = table({"reply": "x" * 1_000_000})
-    page = simple_evals.report_html(accuracy, rows, include_questions=True)
+    page = report(accuracy, rows)
     assert len(page) < 50_000
     assert b"980000 characters left out" in page
-    data = simple_evals.allresults_json(accuracy, rows, include_questions=True)
+    data = allresults(accuracy, rows)
     assert json.loads(data)["convos"][0][-1]["content"] == "x" * 1_000_000
 
 
 def test_an_invalid_run_says_so_on_top(accuracy):
     invalid = dataclasses.replace(accuracy, valid=False, error_ratio=0.25)
-    page = simple_evals.report_html(invalid, table({}), include_questions=True).decode()
+    page = report(invalid, table({})).decode()
     assert "Invalid: 25.0 % of the requests failed" in page
 
 
 def test_an_empty_run_is_still_a_page(accuracy):
-    assert b"<h1>Examples</h1>" in simple_evals.report_html(
-        accuracy, table(), include_questions=True
-    )
+    assert b"<h1>Examples</h1>" in report(accuracy, table())
+    assert json.loads(allresults(accuracy, table()))["convos"] == []

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from rayeval.domain.accuracy import Paired
 from rayeval.domain.functional import CaseResult, Outcome
 from rayeval.domain.report import STAGES, StageResult, Status
 from rayeval.domain.verdict import GateSpec, Level
@@ -190,3 +191,23 @@ def test_rules_survive_a_scenario_that_has_nothing(reports):
     )
     findings = [f for rule in RULES.values() for f in rule.check(empty, None, SPEC)]
     assert {f.rule for f in findings} == {"stages"}
+
+
+def paired_of(reports, lost, won, p):
+    n = 100
+    change = (won - lost) / n
+    made = Paired("base", n, n, n - lost - won, lost, won, 0, change, 0.01, -0.2, 0.2, p, "exact")
+    scenario = reports.scenario(accuracy=reports.accuracy(paired=made))
+    return [f for f in accuracy(scenario, None, SPEC) if f.rule == "accuracy_paired"]
+
+
+def test_a_fall_against_the_baseline_that_is_no_chance_warns(reports):
+    [finding] = paired_of(reports, 15, 2, 0.002)
+    assert (finding.level, finding.kind) == (Level.WARN, "broken")
+    assert "fell by 0.13 over 100 paired answers: 15 lost, 2 won, p = 0.002" in finding.message
+
+
+def test_a_rise_is_told_and_chance_is_not(reports):
+    [finding] = paired_of(reports, 2, 15, 0.002)
+    assert (finding.level, finding.kind) == (Level.INFO, "improved")
+    assert paired_of(reports, 5, 2, 0.45) == []

@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.real import stack
+from tests.real import programs
 
 
 def test_a_missing_program_skips_unless_it_is_required(monkeypatch):
-    monkeypatch.delenv(stack.REQUIRED, raising=False)
+    monkeypatch.delenv(programs.REQUIRED, raising=False)
     with pytest.raises(pytest.skip.Exception, match="apt-get install"):
-        stack.program("no-such-program")
-    monkeypatch.setenv(stack.REQUIRED, "1")
+        programs.program("no-such-program")
+    monkeypatch.setenv(programs.REQUIRED, "1")
     with pytest.raises(AssertionError, match="apt-get install"):
-        stack.program("no-such-program")
+        programs.program("no-such-program")
