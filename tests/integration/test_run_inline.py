@@ -3,11 +3,13 @@
 import csv
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import httpx
 import pytest
 
 SLOW = {
@@ -24,6 +26,17 @@ def until_gone(find, run_id, limit_s=15.0):
     while find(run_id) and time.monotonic() < deadline:
         time.sleep(0.05)
     return not find(run_id)
+
+
+def await_answers(runner, number, limit_s=30.0):
+    """再等服务答完 `number` 个请求。"""
+    [log] = runner.artifacts.glob("logs/service_one_*.log")
+    root = re.search(r"http://[\d.:]+", log.read_text(encoding="utf-8"))[0]
+    answered = httpx.get(f"{root}/mock/stats").json()["done"]
+    deadline = time.monotonic() + limit_s
+    while httpx.get(f"{root}/mock/stats").json()["done"] < answered + number:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_one_scenario_end_to_end(rayeval_run, config, make_scenario, service_processes):
@@ -116,7 +129,7 @@ def test_interruption_tears_down_and_still_writes_what_there_is(
 ):
     process = rayeval_run.start(config(make_scenario("one"), perf=SLOW), "--address", "inline")
     rayeval_run.await_event(process, '"event": "CellFinished"')
-    time.sleep(0.5)  # 进到第二个 cell 里
+    await_answers(rayeval_run, 3)  # 进到第二个 cell 里
     process.send_signal(number)
     done = rayeval_run.finish(process, 30)
     assert done.code == 130
