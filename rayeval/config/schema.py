@@ -54,7 +54,12 @@ class KubernetesSection(Model):
     """场景文件里的 k8s 一节。"""
 
     manifests: tuple[str, ...] = Field(
-        min_length=1, description="manifest files, relative to the scenario's file"
+        min_length=1,
+        description=(
+            "manifest files, relative to the scenario's file; ${NAME} and ${NAME:-default} in them "
+            "are filled in from the environment, RAYEVAL_RUN_ID, RAYEVAL_SCENARIO, "
+            "RAYEVAL_NAMESPACE, RAYEVAL_MODEL and RAYEVAL_SERVED_MODEL by rayeval"
+        ),
     )
     service_name: str = Field(description="Kubernetes Service whose NodePort is used")
     kubeconfig: str | None = Field(
@@ -69,6 +74,11 @@ class KubernetesSection(Model):
     )
     node_host: str | None = Field(
         default=None, description="node address; looked up among the ready nodes when null"
+    )
+    unschedulable_s: float = Field(
+        default=300.0,
+        ge=0,
+        description="how long a Pod may find no node before the launch fails, seconds",
     )
 
 

@@ -9,6 +9,7 @@ from rayeval.domain.events import (
     CaseFinished,
     CellFinished,
     Event,
+    RungReached,
     ServiceReady,
     StageFinished,
     StageStarted,
@@ -53,6 +54,8 @@ class Fold:
                 report = replace(report, stages=(*report.stages, result))
             case ServiceReady(seconds=seconds, fingerprint=pairs):
                 report = replace(report, time_to_ready_s=seconds, fingerprint=dict(pairs))
+            case RungReached(step=step):
+                report = replace(report, ready_steps=(*report.ready_steps, step))
             case CaseFinished(case=case):
                 report = replace(report, cases=(*report.cases, case))
             case CellFinished(report=cell):

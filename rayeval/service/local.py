@@ -41,9 +41,14 @@ class LocalRunning:
         code = self._guard.poll()
         return None if code is None or self._stopped else f"service {describe_exit(code)}"
 
-    def new_log(self) -> bytes:
+    def settle(self) -> str | None:
+        """进程起了就可以问。"""
+        return None
+
+    def new_logs(self, limit: int) -> list[tuple[str, bytes]]:
         """新增的日志。"""
-        return self._log.new_bytes()
+        data = self._log.new_bytes(limit)
+        return [("", data)] if data else []
 
     def log_tail(self) -> str:
         """日志末尾。"""

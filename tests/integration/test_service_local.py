@@ -62,7 +62,7 @@ def test_service_becomes_ready_and_is_gone_afterwards():
         assert notes[0].note == "waiting for /health"
         assert running.death() is None
         running.stop()
-        log = b"".join(iter(running.new_log, b""))
+        log = b"".join(data for _, data in running.new_logs(1 << 20))
         assert b"listening on" in log
         running.stop()
     gone = ExternalRunning(running.endpoint)
