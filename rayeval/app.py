@@ -28,6 +28,7 @@ from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.inline import InlineExecutor
 from rayeval.pipeline.run import run
 from rayeval.progress import choose_view
+from rayeval.service.aftermath import sweep_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ def carry_out(
     artifacts.prepare()
     provenance = provenance_of(Path(spec.config_dir))
     write_inputs(artifacts, spec, provenance, manner.address)
+    sweep_before(plan.scenario for plan in spec.plans)
     loads = {plan.scenario.id: plan.perf for plan in spec.plans}
     with (
         _executor(manner.address, manner.ship) as executor,

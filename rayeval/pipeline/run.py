@@ -16,6 +16,8 @@ from rayeval.pipeline.executor import Crash, Emission, Executor, Kind, Profile
 from rayeval.pipeline.fold import Fold
 from rayeval.pipeline.record import Recorder, event_line
 from rayeval.pipeline.scenario import ScenarioTask, resources, run_scenario
+from rayeval.service.aftermath import clear_away
+from rayeval.service.owner import this_process
 
 Watch = Callable[[str, Event | Crash | None], None]
 """旁观者：场景名，与它的事件、崩溃，或结束（None）。"""
@@ -57,6 +59,7 @@ def run(
         if interrupted and not _settled(fold):
             fold.attach(*recorder.close())
             fold.crash(Crash("cancelled", "interrupted"))
+            fold.left_behind(clear_away(fold.plan.scenario, spec.run_id))
     return RunReport(
         run_id=spec.run_id,
         run_type=spec.run_type,
@@ -75,7 +78,8 @@ def _emissions(
     spec: RunSpec, executor: Executor, parallel: int
 ) -> Generator[Emission[ScenarioTask, Event], None, None]:
     """把场景散出去。"""
-    tasks = [ScenarioTask(plan, spec.run_id, spec.config_dir) for plan in spec.plans]
+    owner = this_process()
+    tasks = [ScenarioTask(plan, spec.run_id, spec.config_dir, owner) for plan in spec.plans]
     profile = Profile(Kind.SCENARIO, width=max(1, parallel), resources=resources)
     yield from executor.fan_out(partial(run_scenario, executor=executor), tasks, profile)
 
@@ -98,6 +102,7 @@ def _take(
     elif emission.crash is not None:
         fold.attach(*recorder.close())
         fold.crash(emission.crash)
+        fold.left_behind(clear_away(emission.item.plan.scenario, emission.item.run_id))
     watch(name, emission.event or emission.crash)
 
 

@@ -120,7 +120,7 @@ class Api:
 
     def open(self, path: str, query: Mapping[str, Any], *, read_s: float) -> Any:
         """一个流式的 GET，只试一次；给出 urllib3 的响应，用完须 close。"""
-        return self._send("GET", path, query, None, None, (CONNECT_S, read_s))
+        return self._send("GET", path, query, timeout=(CONNECT_S, read_s))
 
     def _call(
         self,
@@ -135,7 +135,7 @@ class Api:
         for attempt in self._patiently():
             with attempt:
                 timeout = (min(CONNECT_S, attempt_s), attempt_s)
-                response = self._send(method, path, query, body, content_type, timeout)
+                response = self._send(method, path, query, body, content_type, timeout=timeout)
                 try:
                     return _object(response.data)
                 finally:
@@ -147,8 +147,9 @@ class Api:
         method: str,
         path: str,
         query: Mapping[str, Any],
-        body: Object | None,
-        content_type: str | None,
+        body: Object | None = None,
+        content_type: str | None = None,
+        *,
         timeout: tuple[float, float],
     ) -> Any:
         """发一次；拒绝与够不着都成为 ApiError。"""

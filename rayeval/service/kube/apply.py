@@ -14,6 +14,8 @@ from rayeval.service.kube.stamp import OWNER, RUN, Stamp, labels_of
 
 GONE_S = 120.0
 """删除之后等它们消失的时限，秒；Pod 的宽限默认 30 秒。"""
+FAREWELL_S = 15.0
+"""收场时一次调用连同重试的时限，秒：控制面不在，别让 Ctrl-C 干等。"""
 CRD_S = 30.0
 """新的 CRD 多久内该被认得，秒。"""
 _POLL_S = 0.2
@@ -54,10 +56,14 @@ class Applied:
     def delete(self, *, budget_s: float = GONE_S) -> list[str]:
         """删掉盖着我们的章的每一件，等它们与它们的 Pod 消失；返回没能消失的，说明缘故。"""
         left: dict[str, str] = {}
+        self._api.patience_s = min(self._api.patience_s, FAREWELL_S)
         for piece in reversed(self.pieces):
             try:
                 self._delete_one(piece)
             except ApiError as error:
+                if error.status == 0:  # 够不着的一次就够了，不为每一件再等一遍
+                    names = ", ".join(map(str, self.pieces))
+                    return [explain(error, f"delete {names}")]
                 left[piece.path] = explain(error, f"delete {piece}")
         deadline = time.monotonic() + budget_s
         pending = [piece for piece in self.pieces if piece.path not in left]

@@ -20,12 +20,20 @@ def unfinished(found: Object) -> str | None:
         return _counted(found, wanted, ("numberReady", "updatedNumberScheduled"), kind)
     if kind == "Pod":
         return None if is_ready(found) else "not ready"
-    if kind == "Job":
-        wanted = _spec_number(found, "completions", 1)
-        done = _number(status_of(found), "succeeded")
-        if done >= wanted or condition(found, "Complete").get("status") == "True":
-            return None
-        return f"{done} of {wanted} completed"
+    return _incomplete(found) if kind == "Job" else _unstated(found)
+
+
+def _incomplete(job: Object) -> str | None:
+    """Job 还差几次。"""
+    wanted = _spec_number(job, "completions", 1)
+    done = _number(status_of(job), "succeeded")
+    if done >= wanted or condition(job, "Complete").get("status") == "True":
+        return None
+    return f"{done} of {wanted} completed"
+
+
+def _unstated(found: Object) -> str | None:
+    """自己说还没好的。"""
     for name in ("Ready", "Available"):
         stated = condition(found, name)
         if stated.get("status") in {"False", "Unknown"}:
