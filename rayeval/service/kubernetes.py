@@ -93,7 +93,7 @@ class KubernetesRunning:
         self._describe()
         self._stopped = True
         left = self._applied.delete()
-        self._book.finish(LOG_END_S)
+        self._book.finish(LOG_END_S if not left else 0.5)
         self._watch.stop()
         if left:
             listed = "; ".join(left)

@@ -191,6 +191,8 @@ class Cluster:
             if found is not None:
                 return web.json_response(found)
             return await self._resource(request)
+        except ConnectionResetError:
+            return web.Response()  # 对面走了
         except Refusal as refusal:
             return web.json_response(refusal.body, status=refusal.status)
 

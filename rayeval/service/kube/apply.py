@@ -53,7 +53,7 @@ class Applied:
         for source in sorted(objects, key=lambda item: item["kind"] not in _FIRST):
             self._apply_one(self._stamp.on(source))
 
-    def delete(self, *, budget_s: float = GONE_S) -> list[str]:
+    def delete(self) -> list[str]:
         """删掉盖着我们的章的每一件，等它们与它们的 Pod 消失；返回没能消失的，说明缘故。"""
         left: dict[str, str] = {}
         self._api.patience_s = min(self._api.patience_s, FAREWELL_S)
@@ -65,7 +65,7 @@ class Applied:
                     names = ", ".join(map(str, self.pieces))
                     return [explain(error, f"delete {names}")]
                 left[piece.path] = explain(error, f"delete {piece}")
-        deadline = time.monotonic() + budget_s
+        deadline = time.monotonic() + GONE_S
         pending = [piece for piece in self.pieces if piece.path not in left]
         while pending := self._remaining(pending, left):
             if time.monotonic() > deadline:
