@@ -113,7 +113,7 @@ def _executor(address: str, ship: str) -> Iterator[Executor]:
 
         if address != "local":
             check_nodes()
-        yield RayExecutor()
+        yield RayExecutor(fixed=address == "local")
 
 
 def conclude(

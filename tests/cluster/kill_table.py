@@ -83,7 +83,9 @@ class Cell:
     def __str__(self) -> str:
         ended = "killed" if self.code is not None and self.code < 0 else f"exit {self.code}"
         verdict = "; ".join(self.left) or "nothing left"
-        return f"| {self.how:13} | {self.moment:10} | {ended:8} | {self.seconds:5.1f} s | {verdict} |"
+        return (
+            f"| {self.how:13} | {self.moment:10} | {ended:8} | {self.seconds:5.1f} s | {verdict} |"
+        )
 
 
 def play(how: str, moment: str, folder: Path) -> Cell:

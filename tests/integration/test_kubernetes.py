@@ -265,8 +265,9 @@ def test_throttling_and_server_errors_pass(kube, scenario):
 
 def test_unknown_kind_and_missing_nodeport(kube, scenario):
     unknown = "apiVersion: x.io/v1\nkind: Engine\nmetadata: {name: e}\n"
-    with pytest.raises(LaunchError, match="no Engine of x.io/v1"), launch(
-        scenario(unknown), context()
+    with (
+        pytest.raises(LaunchError, match="no Engine of x.io/v1"),
+        launch(scenario(unknown), context()),
     ):
         pass
     closed = manifest().replace("type: NodePort", "type: ClusterIP")
@@ -324,12 +325,13 @@ def test_container_that_dies_in_mid_run_is_lost_and_located(kube, scenario):
 def test_stuck_finalizer_is_reported(kube, scenario, monkeypatch):
     monkeypatch.setattr("rayeval.service.kube.apply.GONE_S", 0.5)
     key = ("v1", "services", "default", "demo")
-    with pytest.raises(TeardownError, match=r"Service demo .*finalizers x.io/hold hold it") as error:
-        with launch(scenario(), context()) as running:
-            climb(running)
-            held = kube.store.objects[key]
-            held["metadata"]["finalizers"] = ["x.io/hold"]
-            running.stop()
+    with pytest.raises(
+        TeardownError, match=r"Service demo .*finalizers x.io/hold hold it"
+    ) as error, launch(scenario(), context()) as running:
+        climb(running)
+        held = kube.store.objects[key]
+        held["metadata"]["finalizers"] = ["x.io/hold"]
+        running.stop()
     assert "rayeval cleanup --run-id run-1" in str(error.value)
     kube.store.objects[key]["metadata"]["finalizers"] = []
     until(lambda: kube.objects() == [])

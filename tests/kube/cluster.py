@@ -1,7 +1,8 @@
 """一个 Kubernetes API 的仿品：真的 HTTP，真的客户端连得上；Pod 由本机的进程扮演。
 
-会的：发现、CRD、server-side apply 与冲突、list、watch（410、书签）、前台删除与 finalizer、日志（跟随、
-上一次、时间戳）、Deployment、StatefulSet、Job、Service 的 NodePort、配额、权限、重启。列表当作整体合并。
+会的：发现、CRD、server-side apply 与冲突、list、watch（410、书签）、前台删除与 finalizer、
+日志（跟随、上一次、时间戳）、Deployment、StatefulSet、Job、Service 的 NodePort、配额、权限、重启。
+列表当作整体合并。
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ class Cluster:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
-        self.port = site._server.sockets[0].getsockname()[1]  # noqa: SLF001
+        self.port = site._server.sockets[0].getsockname()[1]
 
     async def _close(self) -> None:
         self._ticking.cancel()
@@ -313,7 +314,7 @@ class Cluster:
         return response
 
     async def _log(self, request: web.Request, key: Key) -> web.StreamResponse:
-        pod, query = self._find(key[:1] + ("pods",) + key[2:]), request.query
+        pod, query = self._find((*key[:1], "pods", *key[2:])), request.query
         container = query["container"]
         uid = pod["metadata"]["uid"]
         numbers = sorted(n for u, c, n in self.instances if (u, c) == (uid, container))
@@ -506,7 +507,7 @@ class Cluster:
         code = 128 - code if code < 0 else code
         reason = (
             "Completed" if code == 0 else "OOMKilled" if code == 137 else "Error"
-        )  # noqa: PLR2004
+        )
         ended = {"terminated": {"exitCode": code, "reason": reason}}
         if pod["spec"].get("restartPolicy", "Always") == "Never":
             phase = "Succeeded" if code == 0 else "Failed"

@@ -13,7 +13,7 @@ Key = tuple[str, str, str, str]
 """apiVersion、复数名、namespace、名字。"""
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 照 API 的说法
     """API 的一次拒绝，照 Status 对象写。"""
 
     def __init__(self, status: int, reason: str, message: str, causes: list[Object] | None = None):
