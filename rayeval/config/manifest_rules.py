@@ -13,6 +13,8 @@ from rayeval.manifest import RUN_VARIABLES, ManifestError, Object, render
 
 def manifest_problems(document: Document, root: str, env: Mapping[str, str]) -> Iterator[Problem]:
     """一个场景的清单的全部问题，指着清单自己的行列；不存在的文件由 missing_files 说。"""
+    if document.get("mode") not in {"k8s-hybrid", "k8s-pd"}:
+        return
     objects: list[Object] = []
     values = {**env, **dict.fromkeys(RUN_VARIABLES, "x")}
     for name in document.sequence("k8s", "manifests"):

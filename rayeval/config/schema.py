@@ -131,7 +131,11 @@ class StageSwitches(Model):
 class Selection(Model):
     """一个场景在一种运行里怎样跑；全部缺省即“全部功能 + 同名档位”。"""
 
-    enabled: bool = Field(default=True, description="whether this run type selects the scenario")
+    enabled: bool = Field(
+        default=True,
+        description="whether this run type selects the scenario; may be a ${NAME:-false}",
+        json_schema_extra={"type": ["boolean", "string"]},
+    )
     optional: bool = Field(
         default=False, description="a failure to measure it does not fail the run"
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 FIRST_S = 0.1
+SMALLEST_S = 1e-3
 CAP_S = 30.0
 """两次尝试之间最多等这么久，秒。"""
 JITTER = 0.25
@@ -34,8 +35,9 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """还剩，秒；不小于 0。"""
-        return max(0.0, self.seconds - self.spent)
+        """还剩，秒；不到一毫秒的算用完：浮点的零头永远减不到零。"""
+        left = self.seconds - self.spent
+        return left if left >= SMALLEST_S else 0.0
 
     def wait(self, attempt: int) -> float:
         """第 `attempt` 次（从 1 起）不成之后等多久，秒：指数增长，封顶，不越过预算。"""

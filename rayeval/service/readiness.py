@@ -79,11 +79,11 @@ class _Hand:
         return max(SHORTEST_TIMEOUT_S, min(REQUEST_TIMEOUT_S, self._budget.left))
 
     def get(self, path: str) -> Reply:
-        """GET。"""
+        """GET 一个路径，限时。"""
         return self.client.get(path, timeout_s=self.timeout_s)
 
     def post(self, path: str, body: object) -> Reply:
-        """POST。"""
+        """POST 一个 JSON 体，限时。"""
         return self.client.post(path, body, timeout_s=self.timeout_s)
 
 

@@ -111,8 +111,7 @@ def play(how: str, moment: str, folder: Path) -> Cell:
             code = _end(driver)
             if how == "kill-driver":
                 subprocess.run(
-                    [*command, "cleanup", "--run-id", _run_id(artifacts)]
-                    + ["--artifacts", str(artifacts)],
+                    [*command, "cleanup", "--run-id", _run_id(artifacts), "--artifacts", artifacts],
                     check=True,
                     stdout=subprocess.DEVNULL,
                 )

@@ -38,7 +38,7 @@ def test_each_request_is_prefilled_for_one_token_then_decoded(sides):
 
 
 def test_what_prefill_refuses_is_refused(sides):
-    prefill, decode, client = sides
+    _, decode, client = sides
     reply = ask(client, model="other")
     assert reply.status == 404
     assert "other" in reply.error_message

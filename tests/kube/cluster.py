@@ -505,9 +505,7 @@ class Cluster:
     ) -> None:
         code = instance.process.returncode
         code = 128 - code if code < 0 else code
-        reason = (
-            "Completed" if code == 0 else "OOMKilled" if code == 137 else "Error"
-        )
+        reason = "Completed" if code == 0 else "OOMKilled" if code == 137 else "Error"
         ended = {"terminated": {"exitCode": code, "reason": reason}}
         if pod["spec"].get("restartPolicy", "Always") == "Never":
             phase = "Succeeded" if code == 0 else "Failed"

@@ -66,7 +66,7 @@ def labels_of(found: Object) -> dict[str, Any]:
 def label(text: str) -> str:
     """任意文本 → 合法的标签值；改动过的带上短摘要，于是不同的原文不会相同。"""
     name = re.sub(r"[^A-Za-z0-9._-]", "-", text).strip("-._")
-    if name == text and len(name) <= _LONGEST:
+    if name and name == text and len(name) <= _LONGEST:
         return name
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{name[: _LONGEST - 9].rstrip('-._') or 'x'}-{digest}"

@@ -191,11 +191,11 @@ def test_a_missing_manifest_is_told(tree):
         ),
         (
             "apiVersion: v1\nkind: Service\nmetadata: {name: t}",
-            "scenarios/one.yaml:4:43: k8s.service_name: no Service 's' in the manifests",
+            "scenarios/one.yaml:4:52: k8s.service_name: no Service 's' in the manifests",
         ),
         (
             "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{name: grpc}]}",
-            "scenarios/one.yaml:4:43: k8s.service_name: Service 's' has no port named 'http'",
+            "scenarios/one.yaml:4:52: k8s.service_name: Service 's' has no port named 'http'",
         ),
         ("apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [null]}", None),
     ],

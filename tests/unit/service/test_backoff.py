@@ -31,10 +31,10 @@ def waits(seconds, seed=0):
 @pytest.mark.parametrize("seed", range(5))
 def test_waits_grow_are_capped_and_end_exactly_with_the_budget(seconds, seed):
     found, spent = waits(seconds, seed)
-    assert spent == pytest.approx(seconds)
+    assert seconds - 1e-3 <= spent <= seconds + 1e-6
     assert max(found) <= CAP_S
     for number, wait in enumerate(found[:-1]):
-        grown = min(CAP_S, FIRST_S * 2**number)
+        grown = min(CAP_S, FIRST_S * 2.0 ** min(number, 32))
         assert grown * (1 - JITTER) <= wait <= grown
 
 
