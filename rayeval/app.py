@@ -29,6 +29,8 @@ from rayeval.pipeline.inline import InlineExecutor
 from rayeval.pipeline.run import run
 from rayeval.progress import choose_view
 from rayeval.service.aftermath import sweep_before
+from rayeval.service.owner import this_process
+from rayeval.service.sweep import EMBEDDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ def _executor(address: str, ship: str) -> Iterator[Executor]:
     if address == "inline":
         yield InlineExecutor()
         return
+    if address == "local":
+        os.environ[EMBEDDED] = this_process()
     from rayeval_actors.session import session
 
     with session(address, ship=ship):  # 会话先设好环境变量；此后才能导入 ray

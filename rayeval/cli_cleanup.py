@@ -55,10 +55,10 @@ def cleanup(
 
 
 def _local(run_id: str) -> list[str]:
-    """本机的服务进程；返回没能结束的。"""
-    from rayeval.service.sweep import end, marked
+    """本机的服务进程，与别的没人管的；返回没能结束的。"""
+    from rayeval.service.sweep import end, marked, orphans
 
-    found = marked(run_id)
+    found = list(dict.fromkeys([*marked(run_id), *orphans()]))
     gone = end(found)
     for process in gone:
         typer.echo(f"ended {process}")

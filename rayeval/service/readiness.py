@@ -155,10 +155,18 @@ class _Climber:
         error = state.outcome.exception() if state.outcome else None
         self._check_alive()
         message = (
-            f"not ready: {rung.name} did not succeed within startup_timeout_s "
-            f"({self._budget.seconds:g} s); last: {_first_line(error)}"
+            f"not ready: {rung.name}{_where(self._running)} did not succeed within "
+            f"startup_timeout_s ({self._budget.seconds:g} s); last: {_first_line(error)}"
         )
         raise NotReadyError(message, log_tail=self._running.log_tail())
+
+
+def _where(running: Running) -> str:
+    """地址，接在一级的名字后面；还不知道时为空。"""
+    try:
+        return f" at {running.endpoint.root_url}"
+    except LaunchError:
+        return ""
 
 
 def _settle(running: Running) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rayeval.domain.service import Endpoint
 from rayeval.errors import LaunchError, NotReadyError
 from rayeval.service.backoff import Budget
 from rayeval.service.readiness import await_ready
@@ -10,7 +11,7 @@ from rayeval.service.readiness import await_ready
 class Never:
     """永远在等的服务；`dies_after` 秒后死。"""
 
-    endpoint = None
+    endpoint = Endpoint("http://h:1/v1", "m")
 
     def __init__(self, dies_after=None):
         self.now = 0.0
