@@ -17,7 +17,7 @@ from rayeval.service.owner import is_dead, started
 MARK = "RAYEVAL_SERVICE_OF"
 """看守放进服务环境里的记号，值是运行的名字；人不会去设它。"""
 EMBEDDED = "RAYEVAL_EMBEDDED_BY"
-"""内嵌的 Ray 的各进程环境里的记号，值是驱动端（见 owner）：驱动端被 SIGKILL，它的几个代理会留下。"""
+"""内嵌的 Ray 的进程环境里的记号，值是驱动端（见 owner）：它被 SIGKILL，几个代理会留下。"""
 GRACE_S = 5.0
 _GUARD = b"guard.py"
 
