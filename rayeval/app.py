@@ -31,6 +31,9 @@ from rayeval.pipeline.run import run
 from rayeval.progress import choose_view
 from rayeval.publish import Published, publish, require_gateway
 from rayeval.publish import exit_code as publish_code
+from rayeval.service.aftermath import sweep_before
+from rayeval.service.owner import this_process
+from rayeval.service.sweep import EMBEDDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ def carry_out(
     artifacts.prepare()
     provenance = provenance_of(Path(spec.config_dir))
     write_inputs(artifacts, spec, provenance, manner.address)
+    sweep_before(plan.scenario for plan in spec.plans)
     loads = {plan.scenario.id: plan.perf for plan in spec.plans}
     with (
         _executor(manner.address, manner.ship) as executor,
@@ -114,6 +118,8 @@ def _executor(address: str, ship: str) -> Iterator[Executor]:
     if address == "inline":
         yield InlineExecutor()
         return
+    if address == "local":
+        os.environ[EMBEDDED] = this_process()
     from rayeval_actors.session import session
 
     with session(address, ship=ship):  # 会话先设好环境变量；此后才能导入 ray
@@ -122,7 +128,7 @@ def _executor(address: str, ship: str) -> Iterator[Executor]:
 
         if address != "local":
             check_nodes()
-        yield RayExecutor()
+        yield RayExecutor(fixed=address == "local")
 
 
 def conclude(

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import rayeval
-from rayeval import cli_accuracy, cli_stage, cli_stored
+from rayeval import cli_accuracy, cli_cleanup, cli_stage, cli_stored
 from rayeval.cli_options import EXIT_CODES, Artifacts, Debug, Json, Quiet, Ship, console
 from rayeval.cli_service import one_service
 from rayeval.errors import ConfigError
@@ -278,6 +278,9 @@ def mock(context: typer.Context) -> None:
     from rayeval.mock.__main__ import main as serve
 
     raise typer.Exit(serve(context.args))
+
+
+cli.command("cleanup", help=cli_cleanup.HELP, epilog=EXIT_CODES)(cli_cleanup.cleanup)
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ RayevalError                    退出码 3，除非子类另有规定
 ├─ ServiceError          3      服务这一侧的失败；流水线把它折成 StageResult
 │  ├─ LaunchError        3      起不来
 │  ├─ NotReadyError      3      预算内未能生成
-│  └─ ServiceLostError   3      跑到一半没了
+│  ├─ ServiceLostError   3      跑到一半没了
+│  └─ TeardownError      3      没能收干净
 └─ CancelledRun        130      用户中断
 """
 
@@ -99,6 +100,10 @@ class NotReadyError(ServiceError):
 
 class ServiceLostError(ServiceError):
     """服务在测量途中消失。"""
+
+
+class TeardownError(ServiceError):
+    """服务没能收干净；消息列出剩下的与缘故。"""
 
 
 class CancelledRun(RayevalError):  # noqa: N818 中断是请求，不是错误

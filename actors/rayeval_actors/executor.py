@@ -25,6 +25,7 @@ from rayeval.pipeline.executor import Crash, Emission, Kind, Profile
 from rayeval_actors.bell import Bell, Heard, listening
 from rayeval_actors.load import alive_nodes, ray_crew
 from rayeval_actors.options import task_options
+from rayeval_actors.room import lacking
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -50,6 +51,10 @@ class _Job:
 class RayExecutor:
     """在 Ray 上跑；要求 ray 已初始化（见 session）。不持有句柄，可送往远端再派生。"""
 
+    def __init__(self, *, fixed: bool = False) -> None:
+        """`fixed`：不会再来节点（内嵌的 Ray）；要不到的资源当场就说，不去排队。"""
+        self._fixed = fixed
+
     def fan_out(
         self,
         fn: Callable[[T], Iterator[E]],
@@ -72,7 +77,14 @@ class RayExecutor:
             while todo or live:
                 while todo and len(live) < width:
                     job = todo.popleft()
+                    wanted = profile.resources(job.item) if profile.resources else {}
+                    if self._fixed and (words := lacking(wanted, alive_nodes())):
+                        crash = Crash("unschedulable", words)
+                        yield Emission(job.index, job.item, crash=crash)
+                        continue
                     live[_start(shared, job.item, profile, bell)] = job
+                if not live:
+                    break
                 ready, _ = ray.wait(list(live), num_returns=1, timeout=SLICE_S)
                 pulse()
                 for stream in ready:

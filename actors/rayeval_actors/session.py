@@ -20,6 +20,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # 不向外发统计
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # num_gpus=0 的任务不改 CUDA_VISIBLE_DEVICES
     "RAY_DEDUP_LOGS": "0",
+    "SPT_NOENV": "1",  # 改进程标题时别盖掉环境：清扫要读其中的记号
 }
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """内嵌的 Ray 只听回环：这个开关让它以 127.0.0.1 为本机地址（Ray 在 macOS 上的默认）。"""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rayeval.config.diagnosis import unknown
 from rayeval.config.document import Document, Where
+from rayeval.config.manifest_rules import manifest_problems
 from rayeval.config.scenario_rules import missing_files, scenario_problems, url_problems
 from rayeval.config.schema import NAME_PATTERN, RUN_TYPES, STAGES
 from rayeval.domain.functional import SUITES
@@ -38,7 +39,9 @@ class Documents:
         ]
 
 
-def check(documents: Documents, root: str, run_types: Sequence[str]) -> list[Problem]:
+def check(
+    documents: Documents, root: str, run_types: Sequence[str], env: Mapping[str, str]
+) -> list[Problem]:
     """全部规矩的全部问题。
 
     `root` 是错误里写的配置目录；没有点名的同名档位只为 `run_types` 要求。
@@ -46,6 +49,7 @@ def check(documents: Documents, root: str, run_types: Sequence[str]) -> list[Pro
     problems = [*_duplicate_ids(documents), *_providers(documents)]
     for document in documents.scenarios.values():
         problems += scenario_problems(document, documents.providers)
+        problems += manifest_problems(document, root, env)
     for document in documents.functional.values():
         problems += _suites(document, ("suites",))
         problems += missing_files(document, ("paths",))

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from rayeval.config.environment import UnsetVariable, expand
 from rayeval.config.yaml12 import compose, constant, kind_of
+from rayeval.domain.variables import UnsetVariable, expand
 from rayeval.errors import Problem
 
 Where = tuple[str | int, ...]

@@ -1,15 +1,13 @@
-"""环境变量与密钥：`${VAR}` 的代入，以及在一切输出里把密钥盖住。"""
+"""密钥：在一切输出里把它盖住。"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 MASK = "**********"
 """盖住密钥的写法，与 pydantic 的 SecretStr 相同。"""
-_REFERENCE = re.compile(r"\$(?P<escape>\$\{)|\$\{(?P<body>[^}]*)(?P<close>\}?)")
-_BODY = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<fallback>:-(?P<default>.*))?", re.DOTALL)
 _SECRET_NAME = re.compile(
     r"(^|[_-])(key|apikey|token|secret|password|passwd|credentials?|authorization|cookie)([_-]|$)",
     re.IGNORECASE,
@@ -20,42 +18,6 @@ _SECRET_OPTION = re.compile(
 )
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _SHORTEST_SECRET = 8
-
-
-class UnsetVariable(ValueError):  # noqa: N818 说的是变量，不是错误的种类
-    """`${…}` 无法代入；消息说清是哪个变量、怎么补救。"""
-
-
-def expand(text: str, env: Mapping[str, str]) -> str:
-    """代入 `${VAR}` 与 `${VAR:-default}`；`$${` 写成字面的 `${`。
-
-    默认值在变量未设或为空时生效（同 shell）。不能代入时抛 UnsetVariable。
-    """
-
-    def replace(match: re.Match[str]) -> str:
-        """换掉一处引用。"""
-        if match["escape"]:
-            return "${"
-        body = _BODY.fullmatch(match["body"])
-        if body is None or not match["close"] or "${" in match["body"]:
-            msg = (
-                f"malformed reference {match[0]!r}; "
-                "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"
-            )
-            raise UnsetVariable(msg)
-        value = env.get(body["name"])
-        if body["fallback"] is not None:
-            return value or body["default"]
-        if value is None:
-            name = body["name"]
-            msg = (
-                f"environment variable {name} is not set; "
-                f"set it or give a default: ${{{name}:-default}}"
-            )
-            raise UnsetVariable(msg)
-        return value
-
-    return _REFERENCE.sub(replace, text)
 
 
 def is_secret_name(name: str) -> bool:

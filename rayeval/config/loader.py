@@ -45,6 +45,7 @@ class ConfigTree:
     functional: dict[str, Source[FunctionalSpec]] = field(default_factory=dict)
     perf: dict[str, Source[PerfSpec]] = field(default_factory=dict)
     accuracy: dict[str, Source[AccuracySpec]] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class ConfigLoader:
@@ -78,7 +79,7 @@ class ConfigLoader:
     def scan(self, run_types: Sequence[str] = RUN_TYPES) -> tuple[ConfigTree, list[Problem]]:
         """读出全部文件与全部问题；有问题时值可能不全。"""
         self._problems = []
-        tree = ConfigTree(self._root)
+        tree = ConfigTree(self._root, env=self._env)
         if not self._root.is_dir():
             message = "no such directory; name the configuration directory with --config"
             return tree, [Problem(str(self._shown), 0, 0, "", message)]
@@ -97,7 +98,7 @@ class ConfigLoader:
         tree.accuracy = self._values(documents.accuracy, AccuracySpec)
         scenarios = self._values(documents.scenarios, ScenarioFile)
         tree.scenarios = _ordered(scenarios, tree.matrix)
-        self._problems += crosscheck.check(documents, str(self._shown), run_types)
+        self._problems += crosscheck.check(documents, str(self._shown), run_types, self._env)
         return tree, _first_of_each(self._problems)
 
     def _single(self, name: str, *, required: bool) -> Document | None:

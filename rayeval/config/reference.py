@@ -146,6 +146,8 @@ def _type(root: Json, node: Json) -> str:
     if "enum" in node:
         return ", ".join(f"`{value}`" for value in node["enum"])
     kind = node.get("type", "any")
+    if isinstance(kind, list):
+        kind = " or ".join(kind)
     if kind == "array":
         return f"list of {_type(root, node.get('items', {}))}"
     if kind == "object":

@@ -25,9 +25,16 @@ from rayeval.domain.perf import PerfSpec
 from rayeval.domain.push import PushSpec
 from rayeval.domain.run import RunSpec, ScenarioPlan
 from rayeval.domain.scenario import Mode, Provider, Scenario
-from rayeval.domain.service import ExternalService, KubernetesService, LocalService, ServiceSpec
+from rayeval.domain.service import (
+    ExternalService,
+    KubernetesService,
+    LocalService,
+    Manifest,
+    ServiceSpec,
+)
 from rayeval.domain.verdict import GateSpec
 from rayeval.errors import Problem, UsageError
+from rayeval.manifest import variables
 
 
 def load(
@@ -226,15 +233,26 @@ def _service(tree: ConfigTree, source: Source[ScenarioFile], provider: Provider)
             startup_timeout_s=section.startup_timeout_s,
         )
     assert file.k8s is not None  # noqa: S101 crosscheck 已查
-    return _kubernetes(source, file.k8s)
+    return _kubernetes(source, file.k8s, tree.env)
 
 
-def _kubernetes(source: Source[ScenarioFile], k8s: KubernetesSection) -> KubernetesService:
-    """k8s 一节 → KubernetesService；清单与 kubeconfig 的路径变成绝对的。"""
+def _kubernetes(
+    source: Source[ScenarioFile], k8s: KubernetesSection, env: Mapping[str, str]
+) -> KubernetesService:
+    """k8s 一节 → KubernetesService；清单读成文本，连同它们引用的环境变量的值。"""
     section = source.value.service
     kubeconfig = None if k8s.kubeconfig is None else source.beside(k8s.kubeconfig)
+    manifests = tuple(
+        Manifest(file=path, text=Path(path).read_text(encoding="utf-8-sig"))
+        for path in map(source.beside, k8s.manifests)
+    )
     return KubernetesService(
-        manifests=tuple(source.beside(name) for name in k8s.manifests),
+        manifests=manifests,
+        env={
+            name: value
+            for manifest in manifests
+            for name, value in variables(manifest.text, env).items()
+        },
         kubeconfig=kubeconfig,
         context=k8s.context,
         namespace=k8s.namespace,
@@ -242,6 +260,7 @@ def _kubernetes(source: Source[ScenarioFile], k8s: KubernetesSection) -> Kuberne
         port_name=k8s.port_name,
         node_port=k8s.node_port,
         node_host=k8s.node_host,
+        unschedulable_s=k8s.unschedulable_s,
         health_path=section.health_path,
         startup_timeout_s=section.startup_timeout_s,
     )

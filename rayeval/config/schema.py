@@ -55,7 +55,12 @@ class KubernetesSection(Model):
     """场景文件里的 k8s 一节。"""
 
     manifests: tuple[str, ...] = Field(
-        min_length=1, description="manifest files, relative to the scenario's file"
+        min_length=1,
+        description=(
+            "manifest files, relative to the scenario's file; ${NAME} and ${NAME:-default} in them "
+            "are filled in from the environment, RAYEVAL_RUN_ID, RAYEVAL_SCENARIO, "
+            "RAYEVAL_NAMESPACE, RAYEVAL_MODEL and RAYEVAL_SERVED_MODEL by rayeval"
+        ),
     )
     service_name: str = Field(description="Kubernetes Service whose NodePort is used")
     kubeconfig: str | None = Field(
@@ -70,6 +75,11 @@ class KubernetesSection(Model):
     )
     node_host: str | None = Field(
         default=None, description="node address; looked up among the ready nodes when null"
+    )
+    unschedulable_s: float = Field(
+        default=300.0,
+        ge=0,
+        description="how long a Pod may find no node before the launch fails, seconds",
     )
 
 
@@ -122,7 +132,11 @@ class StageSwitches(Model):
 class Selection(Model):
     """一个场景在一种运行里怎样跑；全部缺省即“全部功能 + 同名档位”。"""
 
-    enabled: bool = Field(default=True, description="whether this run type selects the scenario")
+    enabled: bool = Field(
+        default=True,
+        description="whether this run type selects the scenario; may be a ${NAME:-false}",
+        json_schema_extra={"type": ["boolean", "string"]},
+    )
     optional: bool = Field(
         default=False, description="a failure to measure it does not fail the run"
     )

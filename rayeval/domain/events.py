@@ -10,7 +10,7 @@ from rayeval.domain.accuracy import Accuracy, Answer
 from rayeval.domain.functional import CaseResult
 from rayeval.domain.load import Counters
 from rayeval.domain.perf import Cell
-from rayeval.domain.report import CellReport, StageResult
+from rayeval.domain.report import CellReport, ReadyStep, StageResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,13 @@ class LogChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class RungReached:
+    """就绪阶梯上了一级。"""
+
+    step: ReadyStep
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceReady:
     """服务真的生成过了：用了多久，自报的身份（引擎、版本、模型名）。"""
 
@@ -93,6 +100,7 @@ Event = (
     | Answered
     | AnswersFinished
     | LogChunk
+    | RungReached
     | ServiceReady
     | StageFinished
 )

@@ -42,6 +42,17 @@ class StageResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyStep:
+    """就绪阶梯的一级：自启动起，何时开始等、何时上去（秒），试了几次，最后在等什么。"""
+
+    rung: str
+    from_s: float
+    reached_s: float
+    attempts: int = 1
+    waited_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """一族样本的汇总；n 为 0 时其余皆为 None。分位数为线性插值。"""
 
@@ -184,6 +195,7 @@ class ScenarioReport:
     cells: tuple[CellReport, ...] = ()
     accuracy: Accuracy | None = None
     time_to_ready_s: float | None = None
+    ready_steps: tuple[ReadyStep, ...] = ()
     fingerprint: dict[str, str] = field(default_factory=dict)
     artifacts: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)

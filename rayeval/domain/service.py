@@ -44,11 +44,24 @@ class ExternalService(Model):
     )
 
 
+class Manifest(Model):
+    """一份清单：文件在哪（写进报错），写着什么；变量还没有代入。"""
+
+    file: str = Field(description="path of the file, for messages")
+    text: str = Field(description="what it says, ${NAME} not yet filled in")
+
+
 class KubernetesService(Model):
-    """由清单部署、经 NodePort 访问的服务。"""
+    """由清单部署、经 NodePort 访问的服务。
+
+    清单的文本随场景走：场景可以在任何节点上启动，那里不必有这些文件。
+    """
 
     kind: Literal["kubernetes"] = "kubernetes"
-    manifests: tuple[str, ...] = Field(min_length=1, description="manifest files, absolute paths")
+    manifests: tuple[Manifest, ...] = Field(min_length=1, description="what is applied")
+    env: dict[str, str] = Field(
+        default_factory=dict, description="values of the ${NAME} in the manifests"
+    )
     kubeconfig: str | None = Field(
         default=None, description="kubeconfig file; in-cluster if absent"
     )
@@ -59,6 +72,9 @@ class KubernetesService(Model):
     node_port: int | None = Field(default=None, description="NodePort, when it can't be resolved")
     node_host: str | None = Field(
         default=None, description="node address, when not to be looked up"
+    )
+    unschedulable_s: float = Field(
+        default=300.0, ge=0, description="how long a Pod may find no node, seconds"
     )
     health_path: str = Field(default="/health", description="path that answers 2xx when healthy")
     startup_timeout_s: float = Field(default=1200.0, gt=0, description="budget to ready, seconds")

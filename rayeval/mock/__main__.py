@@ -8,13 +8,9 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-from rayeval.mock.settings import Jitter, Settings, parse_jitter
-
-if TYPE_CHECKING:
-    from rayeval.mock.service import Service
+from rayeval.mock.settings import Jitter, Routes, Settings, parse_jitter
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,6 +52,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME[:every=N,after=N,burst=N]",
         help="break the interface in one named way, repeatable; see --list-faults",
     )
+    flag(
+        "--router",
+        action="store_true",
+        help="no engine of its own: route each request through --prefill, then --decode",
+    )
+    flag("--prefill", action="append", metavar="URL", help="a prefill instance; repeatable")
+    flag("--decode", action="append", metavar="URL", help="a decode instance; repeatable")
     flag("--list-faults", action="store_true", help="print every fault and its defect, and exit")
     return make
 
@@ -84,10 +87,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.error("--ttft-ms, --itl-ms and --role-ms must be at least 0")
     if not 0 <= args.accuracy <= 1:
         options.error("--accuracy must be between 0 and 1")
-    written = {"model", "fault", "list_faults"}
+    routes = _routes(args, options)
+    written = {"model", "fault", "list_faults", "router", "prefill", "decode"}
     values = {name: value for name, value in vars(args).items() if name not in written}
     models, faults = tuple(args.model or ["mock"]), tuple(args.fault or ())
-    settings = Settings(models=models, faults=faults, **values)
+    settings = Settings(models=models, faults=faults, routes=routes, **values)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     import uvloop
 
@@ -95,8 +99,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return runner.run(serve(settings))
 
 
+def _routes(args: argparse.Namespace, options: argparse.ArgumentParser) -> Routes | None:
+    """路由的两边；不作路由为 None，写得不全由 argparse 说。"""
+    if not args.router:
+        if args.prefill or args.decode:
+            options.error("--prefill and --decode go with --router")
+        return None
+    if not (args.prefill and args.decode):
+        options.error("--router needs at least one --prefill and one --decode")
+    return Routes(tuple(map(_root, args.prefill)), tuple(map(_root, args.decode)))
+
+
+def _root(url: str) -> str:
+    """实例的根地址：末尾的 / 与 /v1 可有可无。"""
+    return url.rstrip("/").removesuffix("/v1")
+
+
 async def serve(settings: Settings) -> int:
     """监听并守到被叫停；返回退出码。"""
+    if settings.routes is not None:
+        return await _route(settings, settings.routes)
     from rayeval.mock.service import Service
 
     loop = asyncio.get_running_loop()
@@ -105,25 +127,44 @@ async def serve(settings: Settings) -> int:
     except (OSError, ValueError) as error:
         _complain(str(error))
         return 2
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     try:
-        return await _listen(service, stop)
+        return await _listen(service.connection, settings, _stopping())
     finally:
         service.close()
         if (verdict := service.ledger.verdict()) is not None:
             _complain(verdict)
 
 
-async def _listen(service: Service, stop: asyncio.Event) -> int:
+async def _route(settings: Settings, routes: Routes) -> int:
+    """作路由，守到被叫停；返回退出码。"""
+    from rayeval.mock.router import Router
+
+    try:
+        router = Router(routes.prefill, routes.decode, asyncio.get_running_loop())
+    except ValueError as error:
+        _complain(f"--prefill, --decode: {error}")
+        return 2
+    try:
+        return await _listen(router.connection, settings, _stopping())
+    finally:
+        router.close()
+
+
+def _stopping() -> asyncio.Event:
+    """SIGTERM 或 SIGINT 来了就置位。"""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _listen(
+    connection: Callable[[], asyncio.Protocol], settings: Settings, stop: asyncio.Event
+) -> int:
     """开门、报地址、等待叫停、关门。"""
-    settings = service.settings
     loop = asyncio.get_running_loop()
     try:
-        server = await loop.create_server(
-            service.connection, settings.host, settings.port, backlog=4096
-        )
+        server = await loop.create_server(connection, settings.host, settings.port, backlog=4096)
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
         _complain(f"cannot listen on {where}: {error}; choose another --port")

@@ -40,6 +40,14 @@ def parse_jitter(text: str) -> Jitter:
 
 
 @dataclass(frozen=True, slots=True)
+class Routes:
+    """作路由时的两边：预填与解码实例的地址。"""
+
+    prefill: tuple[str, ...]
+    decode: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """全部启动参数；时间以毫秒写，因为命令行如此。
 
@@ -64,6 +72,7 @@ class Settings:
     accuracy: float = 1.0
     log: str | None = None
     faults: tuple[str, ...] = ()
+    routes: Routes | None = None
 
     @property
     def paced(self) -> bool:

@@ -12,7 +12,7 @@ import platform
 import re
 
 from rayeval.domain.run import ScenarioPlan
-from rayeval.domain.service import LocalService
+from rayeval.domain.service import KubernetesService, LocalService
 
 _SECRET = re.compile("key|token|secret|passw|credential", re.IGNORECASE)
 
@@ -38,11 +38,14 @@ def fingerprint(
 
 
 def _flags(plan: ScenarioPlan) -> object:
-    """启动服务的参数：本地服务是命令与环境变量，其余是服务的描述本身。"""
+    """启动服务的参数：本地服务是命令与环境变量，清单是它的文本与变量，其余是服务的描述。"""
     service = plan.scenario.service
     if isinstance(service, LocalService):
         env = {k: "" if _SECRET.search(k) else v for k, v in service.env.items()}
         return [service.command, sorted(env.items())]
+    if isinstance(service, KubernetesService):  # 部署什么算身份，部署到哪不算
+        env = {k: "" if _SECRET.search(k) else v for k, v in service.env.items()}
+        return [[manifest.text for manifest in service.manifests], sorted(env.items())]
     return service.model_dump(mode="json")
 
 

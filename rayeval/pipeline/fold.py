@@ -9,6 +9,7 @@ from rayeval.domain.events import (
     CaseFinished,
     CellFinished,
     Event,
+    RungReached,
     ServiceReady,
     StageFinished,
     StageStarted,
@@ -23,6 +24,7 @@ class Fold:
 
     def __init__(self, plan: ScenarioPlan) -> None:
         """从只有计划的空报告开始。"""
+        self.plan = plan
         scenario = plan.scenario
         self._open: str | None = None
         self.report = ScenarioReport(
@@ -53,6 +55,8 @@ class Fold:
                 report = replace(report, stages=(*report.stages, result))
             case ServiceReady(seconds=seconds, fingerprint=pairs):
                 report = replace(report, time_to_ready_s=seconds, fingerprint=dict(pairs))
+            case RungReached(step=step):
+                report = replace(report, ready_steps=(*report.ready_steps, step))
             case CaseFinished(case=case):
                 report = replace(report, cases=(*report.cases, case))
             case CellFinished(report=cell):
@@ -67,6 +71,14 @@ class Fold:
         """记下产物的相对路径，不重复。"""
         new = tuple(path for path in paths if path not in self.report.artifacts)
         self.report = replace(self.report, artifacts=(*self.report.artifacts, *new))
+
+    def left_behind(self, problem: str | None) -> None:
+        """替没走完的场景收了尾：没收干净的记成 teardown 的 ERROR；没什么可收的不记。"""
+        if problem is not None:
+            status = Status.ERROR if problem else Status.PASS
+            kept = tuple(stage for stage in self.report.stages if stage.stage != "teardown")
+            result = StageResult("teardown", status, reason=problem)
+            self.report = replace(self.report, stages=(*kept, result))
 
     def crash(self, crash: Crash) -> None:
         """这件活没走完：正在进行的阶段记 ERROR（中断则 CANCELLED），其后的跳过并说明。"""

@@ -17,6 +17,8 @@ from rayeval.pipeline.executor import Crash, Emission, Executor, Kind, Profile
 from rayeval.pipeline.fold import Fold
 from rayeval.pipeline.record import Recorder, event_line
 from rayeval.pipeline.scenario import ScenarioTask, resources, run_scenario
+from rayeval.service.aftermath import clear_away
+from rayeval.service.owner import this_process
 
 Watch = Callable[[str, Event | Crash | None], None]
 """旁观者：场景名，与它的事件、崩溃，或结束（None）。"""
@@ -46,8 +48,9 @@ def run(
     同一台机器上的测量从不互相打扰。
     """
     started = _now()
+    owner = this_process()
     tasks = [
-        ScenarioTask(plan, spec.run_id, spec.config_dir, exams.get(plan.scenario.id))
+        ScenarioTask(plan, spec.run_id, spec.config_dir, exams.get(plan.scenario.id), owner)
         for plan in spec.plans
     ]
     folds = [Fold(plan) for plan in spec.plans]
@@ -64,6 +67,7 @@ def run(
         if interrupted and not _settled(fold):
             fold.attach(*recorder.close())
             fold.crash(Crash("cancelled", "interrupted"))
+            fold.left_behind(clear_away(fold.plan.scenario, spec.run_id))
     return RunReport(
         run_id=spec.run_id,
         run_type=spec.run_type,
@@ -104,6 +108,7 @@ def _take(
     elif emission.crash is not None:
         fold.attach(*recorder.close())
         fold.crash(emission.crash)
+        fold.left_behind(clear_away(emission.item.plan.scenario, emission.item.run_id))
     watch(name, emission.event or emission.crash)
 
 

@@ -17,24 +17,28 @@ from rayeval.perf.sizing import enough_workers
 from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.fingerprint import fingerprint
 from rayeval.pipeline.stage import STAGES, Bench, Outcomes
+from rayeval.service.backoff import Budget
 from rayeval.service.launcher import launch
 from rayeval.service.readiness import await_ready
 from rayeval.service.running import LaunchContext, Running
 
 LOG_INTERVAL_S = 2.0
 """测量途中每隔这么久把服务日志送回驱动端一次。"""
+LARGEST_CHUNK = 1 << 20
+"""一次送回的日志约这么多字节。"""
 SMALL_CHUNK = 1 << 16
 """短于此（字节）的一截日志算是读到了头。"""
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioTask:
-    """送往某个节点的一件活：一个场景的计划、本次运行的名字、配置所在、驱动端出好的卷。"""
+    """送往某个节点的一件活：一个场景的计划、本次运行的名字、配置所在、出好的卷、谁起的。"""
 
     plan: ScenarioPlan
     run_id: str
     config_dir: str
     exam: Exam | None = None
+    owner: str = ""
 
 
 def resources(task: ScenarioTask) -> Mapping[str, float]:
@@ -52,9 +56,10 @@ def run_scenario(task: ScenarioTask, executor: Executor) -> Iterator[Event]:
     with ExitStack() as stack:
         crew = _crew(stack, plan, executor)
         course = _Course()
-        context = LaunchContext(task.run_id, executor.host())
+        context = LaunchContext(task.run_id, executor.host(), task.owner)
+        budget = Budget(plan.scenario.service.startup_timeout_s)
         yield from course.walk("launch", lambda: _launch(stack, plan, context, course))
-        yield from course.walk("ready", lambda: _ready(task, course.service))
+        yield from course.walk("ready", lambda: _ready(task, course.service, budget))
         for name in plan.planned:
             if name in STAGES:
                 yield from course.walk(
@@ -91,14 +96,14 @@ def _launch(
     return Status.PASS, ""
 
 
-def _ready(task: ScenarioTask, service: Running) -> Outcomes:
-    """攀完就绪阶梯；就绪事件补上硬件与参数的身份。"""
+def _ready(task: ScenarioTask, service: Running, budget: Budget) -> Outcomes:
+    """攀完就绪阶梯；就绪事件补上硬件与参数的身份。预算从启动算起，启动用掉的也算。"""
     plan = task.plan
     spec = plan.scenario.service
     for event in await_ready(
         service,
         health_path=spec.health_path,
-        budget_s=spec.startup_timeout_s,
+        budget=budget,
         max_tokens_field=plan.scenario.provider.max_tokens_field,
     ):
         if isinstance(event, ServiceReady):
@@ -188,7 +193,8 @@ class _Course:
     def _log(self) -> Iterator[LogChunk]:
         """送出新增的服务日志；读到一小截就算到头，免得追着一个话多的服务停不下来。"""
         self._log_at = time.monotonic()
-        while self.running is not None and (data := self.running.new_log()):
-            yield LogChunk(data)
-            if len(data) < SMALL_CHUNK:
+        while self.running is not None and (pieces := self.running.new_logs(LARGEST_CHUNK)):
+            for source, data in pieces:
+                yield LogChunk(data, source)
+            if sum(len(data) for _, data in pieces) < SMALL_CHUNK:
                 return

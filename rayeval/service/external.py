@@ -21,9 +21,13 @@ class ExternalRunning:
         """无从得知。"""
         return None
 
-    def new_log(self) -> bytes:
+    def settle(self) -> str | None:
+        """早就在了。"""
+        return None
+
+    def new_logs(self, limit: int) -> list[tuple[str, bytes]]:  # noqa: ARG002 端口如此
         """没有日志。"""
-        return b""
+        return []
 
     def log_tail(self) -> str:
         """没有日志。"""

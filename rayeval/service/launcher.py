@@ -8,12 +8,17 @@ from contextlib import AbstractContextManager
 from rayeval.domain.scenario import Scenario
 from rayeval.errors import LaunchError
 from rayeval.service.external import external
+from rayeval.service.kubernetes import kubernetes
 from rayeval.service.local import local
 from rayeval.service.running import LaunchContext, Running
 
 Launcher = Callable[[Scenario, LaunchContext], AbstractContextManager[Running]]
 
-LAUNCHERS: Mapping[str, Launcher] = {"local": local, "external": external}
+LAUNCHERS: Mapping[str, Launcher] = {
+    "local": local,
+    "external": external,
+    "kubernetes": kubernetes,
+}
 """ServiceSpec.kind → 启动器。"""
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rayeval.domain.scenario import Scenario
@@ -18,7 +17,9 @@ from rayeval.domain.service import Endpoint, LocalService
 from rayeval.errors import LaunchError
 from rayeval.service.external import endpoint_at
 from rayeval.service.logs import LogFile
+from rayeval.service.ports import held_port
 from rayeval.service.running import LaunchContext
+from rayeval.service.sweep import MARK
 
 GRACE_S = 15.0
 """SIGTERM 到 SIGKILL 之间的宽限，秒。"""
@@ -41,9 +42,14 @@ class LocalRunning:
         code = self._guard.poll()
         return None if code is None or self._stopped else f"service {describe_exit(code)}"
 
-    def new_log(self) -> bytes:
+    def settle(self) -> str | None:
+        """进程起了就可以问。"""
+        return None
+
+    def new_logs(self, limit: int) -> list[tuple[str, bytes]]:
         """新增的日志。"""
-        return self._log.new_bytes()
+        data = self._log.new_bytes(limit)
+        return [("", data)] if data else []
 
     def log_tail(self) -> str:
         """日志末尾。"""
@@ -66,9 +72,10 @@ def local(scenario: Scenario, context: LaunchContext) -> Iterator[LocalRunning]:
     """启动本地服务；离开时它与它的子孙都已不在。命令不存在时抛 LaunchError。"""
     spec = scenario.service
     assert isinstance(spec, LocalService)  # noqa: S101 由 kind 分派而来
-    folder = Path(tempfile.mkdtemp(prefix="rayeval-service-"))
-    try:
-        port = spec.port or free_port(context.host)
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="rayeval-service-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        port = stack.enter_context(held_port(context.host, spec.port))
         command = fill(
             spec.command, host=context.host, port=port, model=scenario.model, python=sys.executable
         )
@@ -79,12 +86,8 @@ def local(scenario: Scenario, context: LaunchContext) -> Iterator[LocalRunning]:
         guard = _start_guard(command, spec.env, context.run_id, log.path)
         base_url = f"http://{_bracket(context.host)}:{port}/v1"
         running = LocalRunning(endpoint_at(scenario, base_url), guard, log)
-        try:
-            yield running
-        finally:
-            running.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        stack.callback(running.stop)
+        yield running
 
 
 def fill(command: tuple[str, ...], **values: object) -> list[str]:
@@ -95,15 +98,6 @@ def fill(command: tuple[str, ...], **values: object) -> list[str]:
             word = word.replace("{" + name + "}", str(value))  # noqa: PLW2901 逐个替换
         filled.append(word)
     return filled
-
-
-def free_port(host: str) -> int:
-    """此刻空着的一个端口；到服务绑定之前仍可能被抢，抢了服务会自己说。"""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def describe_exit(code: int) -> str:
@@ -122,7 +116,13 @@ def _start_guard(
 ) -> subprocess.Popen[bytes]:
     """以自己的会话启动看守；环境里留下 run_id，好让清扫认得。"""
     guard = Path(__file__).with_name("guard.py")
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **env, "RAYEVAL_RUN_ID": run_id}
+    environment = {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        **env,
+        "RAYEVAL_RUN_ID": run_id,
+        MARK: run_id,
+    }
     with log.open("ab") as sink:
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(guard), str(GRACE_S), "--", *command],

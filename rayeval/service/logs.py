@@ -10,18 +10,19 @@ TAIL_BYTES = 4096
 class LogFile:
     """跟读一个正在增长的日志文件。"""
 
-    def __init__(self, path: Path, *, limit: int = 1 << 20) -> None:
-        """从头开始读；`limit` 是一次最多取的字节。"""
+    def __init__(self, path: Path) -> None:
+        """从头开始读。"""
         self.path = path
-        self._limit = limit
         self._offset = 0
 
-    def new_bytes(self) -> bytes:
-        """上次之后新增的字节，至多 `limit`；没有则为空。"""
+    def new_bytes(self, limit: int) -> bytes:
+        """上次之后新增的字节，至多 `limit`；没有则为空。被截短了（copytruncate）就从头读。"""
         try:
             with self.path.open("rb") as file:
+                if file.seek(0, 2) < self._offset:
+                    self._offset = 0
                 file.seek(self._offset)
-                data = file.read(self._limit)
+                data = file.read(limit)
         except FileNotFoundError:
             return b""
         self._offset += len(data)

@@ -1,4 +1,4 @@
-"""就绪阶梯：活着 → /health → /v1/models → 真的生成两次；共用一份预算。"""
+"""就绪阶梯：安顿（进程活着、Pod 就绪）→ /health → /v1/models → 真的生成两次；共用一份预算。"""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay
-from tenacity.wait import wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from rayeval.client.openai import OpenAIClient, Reply
-from rayeval.domain.events import Progress, ServiceReady
+from rayeval.domain.events import Progress, RungReached, ServiceReady
+from rayeval.domain.report import ReadyStep
 from rayeval.errors import LaunchError, NotReadyError
+from rayeval.service.backoff import Budget
 from rayeval.service.running import Running
 
-FIRST_WAIT_S = 0.1
-MAX_WAIT_S = 30.0
 REQUEST_TIMEOUT_S = 30.0
 SLICE_S = 0.25
 """等待时每隔这么久看一眼服务死没死，也好让中断进来。"""
+SETTLE_SLICE_S = 1.0
+"""安顿时最多隔这么久看一次：Pod 好了、不成了都该立刻知道。"""
+SHORTEST_TIMEOUT_S = 0.5
+"""预算将尽时，最后一次尝试的请求时限不短于此，秒。"""
 _NO_ROUTE = {404, 405, 501}
 _RETRIABLE_4XX = {408, 409, 425, 429}
 
@@ -34,118 +37,165 @@ class Rung:
     """阶梯的一级：名字与试法；试法不成抛 NotYetError，定论不成抛 NotReadyError。"""
 
     name: str
-    climb: Callable[[OpenAIClient], str]
+    climb: Callable[[], None]
+    slowest_s: float = float("inf")
 
 
 def await_ready(
     running: Running,
     *,
     health_path: str,
-    budget_s: float,
+    budget: Budget,
     max_tokens_field: str = "max_tokens",
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Progress | ServiceReady]:
-    """逐级攀登，边等边报；到顶给出 ServiceReady。
+) -> Iterator[Progress | RungReached | ServiceReady]:
+    """逐级攀登，边等边报，每上一级报一次；到顶给出 ServiceReady。
 
     服务死了立即抛 LaunchError；预算用完或已可断定不成抛 NotReadyError，都带日志末尾。
     """
-    begin = time.monotonic()
+    climber = _Climber(running, budget, sleep)
+    yield from climber.climb(Rung("service in place", lambda: _settle(running), SETTLE_SLICE_S))
     identity: dict[str, str] = {}
-    with OpenAIClient(running.endpoint, timeout_s=min(REQUEST_TIMEOUT_S, budget_s)) as client:
-        for rung in _ladder(health_path, max_tokens_field, identity):
-            yield Progress("ready", note=f"waiting for {rung.name}")
-            remaining = budget_s - (time.monotonic() - begin)
-            yield from _climb(rung, client, running, remaining, sleep)
+    with OpenAIClient(running.endpoint, timeout_s=REQUEST_TIMEOUT_S) as client:
+        hand = _Hand(client, budget)
+        for rung in _ladder(hand, health_path, max_tokens_field, identity):
+            yield from climber.climb(rung)
+        ready_s = budget.spent
         identity.update(_version(client))
-    yield ServiceReady(time.monotonic() - begin, tuple(sorted(identity.items())))
+    yield ServiceReady(ready_s, tuple(sorted(identity.items())))
 
 
-def _ladder(health_path: str, field: str, identity: dict[str, str]) -> tuple[Rung, ...]:
+class _Hand:
+    """敲门的手：每次请求的时限不超过预算剩下的。"""
+
+    def __init__(self, client: OpenAIClient, budget: Budget) -> None:
+        """拿着一个客户端。"""
+        self.client = client
+        self._budget = budget
+
+    @property
+    def timeout_s(self) -> float:
+        """这一次的时限，秒。"""
+        return max(SHORTEST_TIMEOUT_S, min(REQUEST_TIMEOUT_S, self._budget.left))
+
+    def get(self, path: str) -> Reply:
+        """GET 一个路径，限时。"""
+        return self.client.get(path, timeout_s=self.timeout_s)
+
+    def post(self, path: str, body: object) -> Reply:
+        """POST 一个 JSON 体，限时。"""
+        return self.client.post(path, body, timeout_s=self.timeout_s)
+
+
+def _ladder(
+    hand: _Hand, health_path: str, field: str, identity: dict[str, str]
+) -> tuple[Rung, ...]:
     """四级阶梯；活着与否在每一次尝试前看。"""
     return (
-        Rung(health_path, lambda client: _health(client, health_path)),
-        Rung("/v1/models", lambda client: _models(client, identity)),
-        Rung("a generated token", lambda client: _generate(client, field)),
-        Rung("a second token", lambda client: _generate(client, field)),
+        Rung(health_path, lambda: _health(hand, health_path)),
+        Rung("/v1/models", lambda: _models(hand, identity)),
+        Rung("a generated token", lambda: _generate(hand, field)),
+        Rung("a second token", lambda: _generate(hand, field)),
     )
 
 
-def _climb(
-    rung: Rung,
-    client: OpenAIClient,
-    running: Running,
-    budget_s: float,
-    sleep: Callable[[float], None],
-) -> Iterator[Progress]:
-    """在剩余预算内反复试一级，指数退避加抖动。"""
-    last = "not tried"
-    retrying = Retrying(
-        retry=retry_if_exception_type((NotYetError, httpx.HTTPError)),
-        wait=wait_exponential_jitter(initial=FIRST_WAIT_S, max=MAX_WAIT_S, jitter=FIRST_WAIT_S),
-        stop=stop_before_delay(max(0.0, budget_s)),
-        sleep=lambda seconds: _doze(seconds, running, sleep),
-        retry_error_callback=lambda state: _give_up(state, rung, running, budget_s),
-    )
-    for attempt in retrying:
-        if attempt.retry_state.attempt_number > 1:
-            yield Progress("ready", note=f"waiting for {rung.name}: {last}")
-        _check_alive(running)
-        with attempt:
-            try:
-                rung.climb(client)
-            except (NotYetError, httpx.HTTPError) as error:
-                last = _first_line(error)
-                raise
-            except NotReadyError as error:
-                raise NotReadyError(str(error), log_tail=running.log_tail()) from None
+class _Climber:
+    """攀登的人：记着预算与服务，一级一级地试。"""
+
+    def __init__(self, running: Running, budget: Budget, sleep: Callable[[float], None]) -> None:
+        """还在地上。"""
+        self._running, self._budget, self._sleep = running, budget, sleep
+
+    def climb(self, rung: Rung) -> Iterator[Progress | RungReached]:
+        """在剩余预算内反复试一级，指数退避加抖动；上去了报 RungReached。"""
+        yield Progress("ready", note=f"waiting for {rung.name}")
+        last, begin = "", self._budget.spent
+        retrying = Retrying(
+            retry=retry_if_exception_type((NotYetError, httpx.HTTPError)),
+            wait=lambda state: min(self._budget.wait(state.attempt_number), rung.slowest_s),
+            stop=lambda _: self._budget.left <= 0,
+            sleep=self._doze,
+            retry_error_callback=lambda state: self._give_up(state, rung),
+        )
+        attempts = 0
+        for attempt in retrying:
+            attempts = attempt.retry_state.attempt_number
+            if attempts > 1:
+                yield Progress("ready", note=f"waiting for {rung.name}: {last}")
+            self._check_alive()
+            with attempt:
+                try:
+                    rung.climb()
+                except (NotYetError, httpx.HTTPError) as error:
+                    last = _first_line(error)
+                    raise
+                except NotReadyError as error:
+                    raise NotReadyError(str(error), log_tail=self._running.log_tail()) from None
+                except LaunchError as error:
+                    tail = error.log_tail or self._running.log_tail()
+                    raise LaunchError(str(error), log_tail=tail) from None
+        yield RungReached(ReadyStep(rung.name, begin, self._budget.spent, attempts, last))
+
+    def _doze(self, seconds: float) -> None:
+        """睡一会儿，其间服务死了就不睡了。"""
+        while seconds > 0:
+            self._check_alive()
+            self._sleep(min(SLICE_S, seconds))
+            seconds -= SLICE_S
+
+    def _check_alive(self) -> None:
+        """死了就抛 LaunchError，带日志末尾。"""
+        death = self._running.death()
+        if death is not None:
+            message = f"{death} before it was ready"
+            raise LaunchError(message, log_tail=self._running.log_tail())
+
+    def _give_up(self, state: RetryCallState, rung: Rung) -> None:
+        """预算用完：说清卡在哪一级、最后看到什么。"""
+        error = state.outcome.exception() if state.outcome else None
+        self._check_alive()
+        message = (
+            f"not ready: {rung.name}{_where(self._running)} did not succeed within "
+            f"startup_timeout_s ({self._budget.seconds:g} s); last: {_first_line(error)}"
+        )
+        raise NotReadyError(message, log_tail=self._running.log_tail())
 
 
-def _doze(seconds: float, running: Running, sleep: Callable[[float], None]) -> None:
-    """睡一会儿，其间服务死了就不睡了。"""
-    while seconds > 0:
-        _check_alive(running)
-        sleep(min(SLICE_S, seconds))
-        seconds -= SLICE_S
+def _where(running: Running) -> str:
+    """地址，接在一级的名字后面；还不知道时为空。"""
+    try:
+        return f" at {running.endpoint.root_url}"
+    except LaunchError:
+        return ""
 
 
-def _check_alive(running: Running) -> None:
-    """死了就抛 LaunchError，带日志末尾。"""
-    death = running.death()
-    if death is not None:
-        message = f"{death} before it was ready"
-        raise LaunchError(message, log_tail=running.log_tail())
+def _settle(running: Running) -> None:
+    """进程起了、Pod 好了、地址有了。"""
+    waiting = running.settle()
+    if waiting is not None:
+        raise NotYetError(waiting)
 
 
-def _give_up(state: RetryCallState, rung: Rung, running: Running, budget_s: float) -> None:
-    """预算用完：说清卡在哪一级、最后看到什么。"""
-    error = state.outcome.exception() if state.outcome else None
-    message = (
-        f"not ready: {rung.name} at {running.endpoint.root_url} did not succeed within the "
-        f"{budget_s:.0f} s left of startup_timeout_s; last: {_first_line(error)}"
-    )
-    raise NotReadyError(message, log_tail=running.log_tail())
-
-
-def _health(client: OpenAIClient, path: str) -> str:
+def _health(hand: _Hand, path: str) -> None:
     """健康检查 2xx；没有这个路由的引擎直接上一级。"""
-    reply = client.get("root:" + path)
+    reply = hand.get("root:" + path)
     if reply.ok or reply.status in _NO_ROUTE:
-        return "healthy"
+        return
     _refuse_auth(reply, path)
     raise NotYetError(f"{path} answers {reply.status}")
 
 
-def _models(client: OpenAIClient, identity: dict[str, str]) -> str:
+def _models(hand: _Hand, identity: dict[str, str]) -> None:
     """服务名在列；列表为空或没有此路由的引擎放行，列着别的名字则是定论。"""
-    reply = client.get("/models")
+    reply = hand.get("/models")
     if reply.status in _NO_ROUTE:
-        return "no model list"
+        return
     _refuse_auth(reply, "/v1/models")
     if not reply.ok:
         raise NotYetError(f"/v1/models answers {reply.status}")
     entries = _entries(reply.body)
     names = {name for entry in entries for name in _names(entry)}
-    wanted = client.endpoint.model
+    wanted = hand.client.endpoint.model
     if names and wanted not in names:
         listed = ", ".join(sorted(names))
         message = (
@@ -155,18 +205,19 @@ def _models(client: OpenAIClient, identity: dict[str, str]) -> str:
     for entry in entries:
         if isinstance(entry.get("owned_by"), str):
             identity["engine"] = entry["owned_by"]
-    return "listed"
 
 
-def _generate(client: OpenAIClient, field: str) -> str:
+def _generate(hand: _Hand, field: str) -> None:
     """一个 token 的补全成功；没有 chat 路由就试 completions。"""
-    reply = client.chat([{"role": "user", "content": "Hi"}], **{field: 1})
+    client = hand.client
+    body = client.chat_body([{"role": "user", "content": "Hi"}], **{field: 1})
+    reply = hand.post("/chat/completions", body)
     if reply.status in _NO_ROUTE:
         body = {"model": client.endpoint.model, "prompt": "Hi", field: 1}
-        reply = client.post("/completions", body)
+        reply = hand.post("/completions", body)
     _refuse_auth(reply, "a completion")
     if reply.ok and isinstance(reply.body, dict) and reply.body.get("choices"):
-        return "generated"
+        return
     told = f"a completion answers {reply.status}: {reply.error_message[:200]}"
     if 400 <= reply.status < 500 and reply.status not in _RETRIABLE_4XX:  # noqa: PLR2004 HTTP 定义
         raise NotReadyError(told)
@@ -201,8 +252,13 @@ def _entries(body: Any) -> list[dict[str, Any]]:
 
 def _names(entry: dict[str, Any]) -> list[str]:
     """一条模型的所有名字。"""
-    names = [entry.get("id"), entry.get("root"), *(entry.get("aliases") or [])]
+    names = [entry.get("id"), entry.get("root"), *_listed(entry.get("aliases"))]
     return [name for name in names if isinstance(name, str)]
+
+
+def _listed(value: Any) -> list[Any]:
+    """列表原样，别的都算空。"""
+    return value if isinstance(value, list) else []
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import jsonschema
+import kubernetes_validate
 import pytest
 import yaml
 
 from rayeval.config import json_schemas, load, plan_rows, stale, validate, write_reference
 from rayeval.config.schema import KINDS
+from rayeval.manifest import render
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ROOTS = (CONFIGS, CONFIGS / "demo")
@@ -73,14 +75,17 @@ def test_the_schemas_accept_what_the_loader_accepts():
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda p: p.name)
-def test_a_manifest_holds_the_service_that_its_scenario_names(path):
-    objects = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    assert all({"apiVersion", "kind", "metadata", "spec"} <= set(item) for item in objects)
+def test_a_manifest_is_valid_and_holds_the_service_that_its_scenario_names(path):
+    root = ROOTS[1] if ROOTS[1] in path.parents else ROOTS[0]
+    objects = render(path.read_text(encoding="utf-8"), {})
+    for item in objects:
+        kubernetes_validate.validate(item, "1.34", strict=True)
     services = {item["metadata"]["name"]: item for item in objects if item["kind"] == "Service"}
+    plans = load(root, run_type="daily", run_id="r", env={"DEMO_KUBERNETES": "true"}).plans
     users = [
         plan.scenario.service
-        for plan in load(CONFIGS, run_type="daily", run_id="r", env={}).plans
-        if str(path) in getattr(plan.scenario.service, "manifests", ())
+        for plan in plans
+        if str(path) in [m.file for m in getattr(plan.scenario.service, "manifests", ())]
     ]
     assert users, f"no scenario names {path.name}"
     for service in users:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rayeval.domain.events import ServiceReady
+from rayeval.domain.events import RungReached, ServiceReady
 from rayeval.domain.scenario import Mode, Provider, Scenario
-from rayeval.domain.service import ExternalService, KubernetesService, LocalService
+from rayeval.domain.service import ExternalService, KubernetesService, LocalService, Manifest
 from rayeval.errors import LaunchError, NotReadyError
+from rayeval.service.backoff import Budget
 from rayeval.service.external import ExternalRunning
 from rayeval.service.launcher import launch
 from rayeval.service.readiness import await_ready
@@ -35,7 +36,7 @@ def scenario(*command, served="mock", **service):
 
 
 def climb(running, budget_s=20.0):
-    return list(await_ready(running, health_path="/health", budget_s=budget_s))
+    return list(await_ready(running, health_path="/health", budget=Budget(budget_s)))
 
 
 def alive(pid):
@@ -59,10 +60,13 @@ def test_service_becomes_ready_and_is_gone_afterwards():
     with launch(scenario(*MOCK), CONTEXT) as running:
         *notes, ready = climb(running)
         assert isinstance(ready, ServiceReady)
-        assert notes[0].note == "waiting for /health"
+        assert notes[0].note == "waiting for service in place"
+        rungs = [step.step.rung for step in notes if isinstance(step, RungReached)]
+        assert rungs[1:3] == ["/health", "/v1/models"]
+        assert len(rungs) == 5
         assert running.death() is None
         running.stop()
-        log = b"".join(iter(running.new_log, b""))
+        log = b"".join(data for _, data in running.new_logs(1 << 20))
         assert b"listening on" in log
         running.stop()
     gone = ExternalRunning(running.endpoint)
@@ -95,11 +99,24 @@ def test_missing_executable_is_named():
         pass
 
 
-def test_mode_without_a_launcher_is_refused_with_the_mend():
-    spec = KubernetesService(manifests=("/x.yaml",), service_name="svc")
+def test_kubeconfig_that_is_not_there_is_named_with_the_mend():
+    manifest = Manifest(file="x.yaml", text="apiVersion: v1\nkind: Pod\nmetadata: {name: x}")
+    spec = KubernetesService(manifests=(manifest,), service_name="svc", kubeconfig="/no/such")
     k8s = scenario("x").model_copy(update={"service": spec, "mode": Mode.K8S_PD})
-    with pytest.raises(LaunchError, match="k8s-pd has no launcher"):
-        launch(k8s, CONTEXT)
+    with (
+        pytest.raises(LaunchError, match="kubeconfig /no/such does not exist on this node"),
+        launch(k8s, CONTEXT),
+    ):
+        pass
+
+
+def test_a_port_in_use_is_refused_before_a_stranger_is_measured(start_mock):
+    port = int(start_mock().root_url.rpartition(":")[2])
+    with (
+        pytest.raises(LaunchError, match=f"service.port {port} is in use"),
+        launch(scenario(*MOCK, port=port), CONTEXT),
+    ):
+        pass
 
 
 def test_another_model_served_is_decided_without_waiting():

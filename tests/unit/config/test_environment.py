@@ -1,6 +1,7 @@
 import pytest
 
-from rayeval.config.environment import MASK, UnsetVariable, expand, redact
+from rayeval.config.environment import MASK, redact
+from rayeval.domain.variables import UnsetVariable, expand
 
 ENV = {"NAME": "value", "EMPTY": ""}
 

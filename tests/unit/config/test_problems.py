@@ -181,6 +181,33 @@ def test_a_missing_manifest_is_told(tree):
     assert problem.startswith("scenarios/one.yaml:4:19: k8s.manifests[0]: no such file a.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("kind: [", "deploy/a.yaml:2:1: YAML syntax"),
+        (
+            "apiVersion: v1\nkind: X\nmetadata: {name: x}\na: ${NO}",
+            "deploy/a.yaml:4:4: environment",
+        ),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: t}",
+            "scenarios/one.yaml:4:52: k8s.service_name: no Service 's' in the manifests",
+        ),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{name: grpc}]}",
+            "scenarios/one.yaml:4:52: k8s.service_name: Service 's' has no port named 'http'",
+        ),
+        ("apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [null]}", None),
+    ],
+)
+def test_mistakes_in_a_manifest_are_located(tree, text, problem):
+    tree.write("deploy/a.yaml", text)
+    k8s = "k8s: {manifests: [../deploy/a.yaml], service_name: s}"
+    tree.write("scenarios/one.yaml", f"id: one\nmode: k8s-pd\nmodel: m\n{k8s}\n")
+    found = tree.problems()
+    assert [line[: len(problem or "")] for line in found] == ([] if problem is None else [problem])
+
+
 def test_two_profiles_of_one_name_are_an_error(tree):
     tree.write("tests/perf/pr.yml", "epochs: 2\n")
     assert tree.problems() == ["tests/perf/pr.yml: pr.yaml has the same name; remove one"]

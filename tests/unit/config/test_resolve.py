@@ -124,14 +124,19 @@ def test_an_external_service_has_no_trailing_slash(tree):
 
 
 def test_a_kubernetes_scenario_is_resolved(tree):
-    tree.write("deploy/a.yaml", "kind: Service\n")
+    text = (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {x: '${KEY}${RAYEVAL_RUN_ID}'}"
+    )
+    tree.write("deploy/a.yaml", text)
     tree.write(
         "scenarios/two.yaml",
         "id: two\nmode: k8s-hybrid\nmodel: m\nservice: {startup_timeout_s: 9}\n"
         "k8s: {manifests: [../deploy/a.yaml], service_name: s, kubeconfig: ~/k}\n",
     )
     service = tree.load().plans[1].scenario.service
-    assert service.manifests == (str(tree.root / "deploy/a.yaml"),)
+    [manifest] = service.manifests
+    assert (manifest.file, manifest.text) == (str(tree.root / "deploy/a.yaml"), text)
+    assert set(service.env) == {"KEY"}
     assert service.kubeconfig == str(Path("~/k").expanduser().resolve())
     assert (service.startup_timeout_s, service.namespace, service.port_name) == (
         9,
