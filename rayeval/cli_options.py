@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 
@@ -12,7 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EXIT_CODES = (
-    "Exit codes: 0 pass, 1 gate failed, 2 usage or configuration, 3 infrastructure, 4 inconclusive."
+    "Exit codes: 0 pass, 1 gate failed, 2 usage or configuration, 3 infrastructure, 4 inconclusive,"
+    " 130 interrupted."
 )
 PIPE_WIDTH = 160
 
@@ -31,4 +35,38 @@ def console() -> Console:
     """真终端用它的宽度；管道与日志里没有宽度，给足，免得截断。"""
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+    out = cast("TextIO", Sturdy(sys.stdout))
+    return Console(file=out) if sys.stdout.isatty() else Console(file=out, width=PIPE_WIDTH)
+
+
+class Sturdy:
+    """标准输出；读它的人走了、磁盘满了，就不再说话，但不打断正在做的测量。"""
+
+    def __init__(self, stream: TextIO) -> None:
+        """包住一个流。"""
+        self._stream = stream
+        self._deaf = False
+
+    def write(self, text: str) -> int:
+        """写；写不出去的丢掉。"""
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """推出去；推不出去的丢掉。"""
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        """做一次；不成就此闭嘴，剩在缓冲里的也丢进 /dev/null，免得离场时再出错。"""
+        if self._deaf:
+            return
+        try:
+            act()
+        except OSError:
+            self._deaf = True
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        """其余的一切都是那个流自己的。"""
+        return getattr(self._stream, name)

@@ -44,9 +44,9 @@ def _told(error: BaseException) -> int:
         case KeyboardInterrupt():
             typer.echo("rayeval: interrupted", err=True)
             return CancelledRun.exit_code
-        case BrokenPipeError():
+        case BrokenPipeError():  # 读我们的人走了，如 `| head`；同被 SIGPIPE 收走的程序
             sys.stderr.close()
-            return 1
+            return 128 + signal.SIGPIPE
         case _:
             words = f"internal error: {type(error).__name__}: {error}; see it with --debug"
             typer.echo(f"rayeval: {words}", err=True)

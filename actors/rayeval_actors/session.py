@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import sys
 import tempfile
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rayeval.errors import ClusterError, UsageError
+from rayeval_actors.knock import Knock, explain
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # 不向外发统计
@@ -25,7 +25,6 @@ _ENVIRONMENT = {
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """内嵌的 Ray 只听回环：这个开关让它以 127.0.0.1 为本机地址（Ray 在 macOS 上的默认）。"""
 SHIPS = ("installed", "source")
-KNOCK_S = 5.0
 
 
 @contextmanager
@@ -38,9 +37,13 @@ def session(address: str, *, ship: str = "installed") -> Iterator[None]:
     loopback = address == "local" or (found is not None and _is_loopback(found[0]))
     for name, value in {**_ENVIRONMENT, **(_LOOPBACK if loopback else {})}.items():
         os.environ.setdefault(name, value)
-    if found is not None:
-        _knock(address, *found)
-    import ray
+    if address == "local":
+        import ray
+    else:
+        with Knock(address, found) as knock:
+            import ray
+
+            knock.answered()
 
     with _hush():
         try:
@@ -48,7 +51,7 @@ def session(address: str, *, ship: str = "installed") -> Iterator[None]:
                 try:
                     ray.init(**_arguments(address, ship))
                 except (ConnectionError, RuntimeError, OSError, ValueError) as error:
-                    raise ClusterError(_explain(address, error)) from error
+                    raise ClusterError(explain(address, error)) from error
             yield
         finally:
             ray.shutdown()
@@ -81,14 +84,6 @@ def _is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
-def _knock(address: str, host: str, port: int) -> None:
-    """先敲一下门：Ray 自己要等上几分钟才肯说没人。"""
-    try:
-        socket.create_connection((host, port), KNOCK_S).close()
-    except OSError as error:
-        raise ClusterError(_explain(address, error)) from error
-
-
 def _arguments(address: str, ship: str) -> dict[str, Any]:
     """ray.init 的参数；`--ship source` 把两个包随任务带去各节点。"""
     arguments: dict[str, Any] = {
@@ -106,20 +101,6 @@ def _arguments(address: str, ship: str) -> dict[str, Any]:
         packages = [str(Path(str(p.__file__)).parent) for p in (rayeval, rayeval_actors)]
         arguments["runtime_env"] = {"py_modules": packages}
     return arguments
-
-
-def _explain(address: str, error: BaseException) -> str:
-    """连不上的人话。"""
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    if address == "local":
-        return f"the embedded Ray did not start: {first}"
-    hint = "start one with `ray start --head`, or use --address local"
-    if "token" in str(error).lower() or "auth" in str(error).lower():
-        hint = (
-            "the cluster wants a token: set RAY_AUTH_TOKEN or put it in ~/.ray/auth_token, "
-            "as on the head node"
-        )
-    return f"no Ray cluster answers at --address {address}: {first}; {hint}"
 
 
 @contextmanager

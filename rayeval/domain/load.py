@@ -123,6 +123,10 @@ class WorkerHealth:
     collections: int = 0
 
 
+MIN_ASKED = 1.0
+"""许可·秒少于此（如几毫秒就结束的一个 cell），兑现的比例没有意义。"""
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """一个 cell 的证书：发生器是否守约。`ok` 为假的 cell 既不能让门禁过，也不能让它挂。"""
@@ -130,3 +134,9 @@ class Certificate:
     ok: bool
     reasons: tuple[str, ...]
     workers: tuple[WorkerHealth, ...]
+
+    @property
+    def judged(self) -> bool:
+        """负载长到判得出许可是否兑现；更短的只看迟到与 CPU。"""
+        asked = sum(worker.permits_asked for worker in self.workers)
+        return not self.workers or asked >= MIN_ASKED

@@ -163,6 +163,8 @@ class CellSummary:
     server: ServerMetrics | None = None
     cache: CacheVerdict = CacheVerdict.UNKNOWN
     cache_hit_ratio: float | None = None
+    said: dict[str, str] = field(default_factory=dict)
+    unstreamed: int = 0
 
     @property
     def id(self) -> str:

@@ -20,8 +20,9 @@ _COUNTED = {
 
 
 def cell_notes(cell: CellReport) -> Iterator[str]:
-    """依次：爬坡没有到顶、缓存、丢弃与排队、服务的账对不上。证书的理由由读者自己放。"""
+    """依次：失败的原话、爬坡没有到顶、缓存、丢弃与排队、服务的账对不上。证书的理由由读者自己放。"""
     summary = cell.summary
+    yield from _failures(summary)
     plateau = summary.plateau.get("e2e", NO_STATS)
     if cell.certificate.ok and summary.succeeded and not plateau.n:
         yield f"ramp only: never held {summary.concurrency} in flight"
@@ -32,6 +33,15 @@ def cell_notes(cell: CellReport) -> Iterator[str]:
         )
     yield from _open_loop(summary)
     yield from _disagreements(summary)
+
+
+def _failures(summary: CellSummary) -> Iterator[str]:
+    """每种失败一句：几个，头一个的原话；没有流的回复也说。"""
+    for kind, number in summary.errors.items():
+        words = summary.said.get(kind, "").strip()
+        yield f"{number} × {kind}: {words}" if words else f"{number} × {kind}"
+    if summary.unstreamed:
+        yield f"{summary.unstreamed} answers did not come as a stream, so they have no TTFT"
 
 
 def _open_loop(summary: CellSummary) -> Iterator[str]:

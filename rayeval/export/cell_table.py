@@ -78,8 +78,10 @@ def _good(cell: CellReport) -> str:
 
 
 def _seal(cell: CellReport) -> Text:
-    """证书：守约与否；理由在表下。"""
-    return Text("ok", "green") if cell.certificate.ok else Text("no", "yellow")
+    """证书：守约与否，太短而没判的是 short；理由在表下。"""
+    if not cell.certificate.ok:
+        return Text("no", "yellow")
+    return Text("ok", "green") if cell.certificate.judged else Text("short", "dim")
 
 
 def _notes(cell: CellReport) -> Iterator[Text]:

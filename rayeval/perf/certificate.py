@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rayeval.domain.load import Certificate, WorkerHealth
+from rayeval.domain.load import MIN_ASKED, Certificate, WorkerHealth
 from rayeval.perf.crew import Haul
 
 MIN_DELIVERED = 0.98
 """实际在途与许可之比的下限。"""
-MIN_ASKED = 1.0
-"""许可·秒不到这么多时不判上一条：起步的几毫秒就足以坏掉比例。"""
 MAX_LAG_P99_S = 0.005
 """循环迟到 P99 的上限，秒。"""
 MIN_WALL_FOR_P99_S = 5.0

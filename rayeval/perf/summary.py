@@ -18,6 +18,9 @@ from rayeval.perf.pooled import describe_lists
 _QUANTILES = (0.50, 0.75, 0.90, 0.95, 0.99)
 _FROM_SERVER = ("server_ttft", "server_tpot", "server_e2e", "spec_accept_rate")
 
+_SAID = 160
+"""一种失败的原话至多留这么多字符。"""
+
 
 def summarise(
     table: pa.Table,
@@ -69,6 +72,8 @@ def summarise(
         avg_content_tokens=mean(floats(table, "content_tokens")[rows.success]),
         tokens_source=_source(table, rows.success),
         errors=errors,
+        said=_first_messages(table, rows.measured),
+        unstreamed=_unstreamed(table, rows, spec),
         backend=spec.backend,
         temperature=spec.sampling.temperature,
         top_k=spec.sampling.top_k,
@@ -202,6 +207,20 @@ def _count_errors(table: pa.Table, measured: Mask) -> dict[str, int]:
     failed = pc.filter(table["error_class"], pa.array(measured)).drop_null()
     counts = pc.value_counts(failed).to_pylist()
     return dict(sorted((item["values"], item["counts"]) for item in counts))
+
+
+def _first_messages(table: pa.Table, measured: Mask) -> dict[str, str]:
+    """失败种类 → 头一个这样失败的请求的原话，截短。"""
+    columns = table.select(["error_class", "error_message"]).filter(pa.array(measured))
+    failed = columns.filter(pc.is_valid(columns["error_class"]))
+    grouped = failed.group_by("error_class", use_threads=False)
+    found = grouped.aggregate([("error_message", "first")]).to_pylist()
+    return {row["error_class"]: (row["error_message_first"] or "")[:_SAID] for row in found}
+
+
+def _unstreamed(table: pa.Table, rows: Masks, spec: PerfSpec) -> int:
+    """要了流、成功了、却没有首 token 时间的有几个：服务没理会 stream。"""
+    return int(np.isnan(floats(table, "ttft_s")[rows.success]).sum()) if spec.stream else 0
 
 
 def _source(table: pa.Table, success: Mask) -> str:

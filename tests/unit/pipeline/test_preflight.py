@@ -3,8 +3,9 @@
 import pytest
 
 from rayeval.errors import ClusterError, UsageError
+from rayeval_actors.knock import explain
 from rayeval_actors.preflight import _compare, digest
-from rayeval_actors.session import _explain, _is_loopback, _locate, session
+from rayeval_actors.session import _is_loopback, _locate, session
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_loopback(host, loopback):
 
 
 def test_refused_token_says_where_the_token_goes():
-    assert "RAY_AUTH_TOKEN" in _explain("auto", RuntimeError("invalid auth token"))
+    assert "RAY_AUTH_TOKEN" in explain("auto", RuntimeError("invalid auth token"))
 
 
 def test_unknown_ship_is_refused_before_anything():

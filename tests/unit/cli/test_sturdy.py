@@ -1,0 +1,29 @@
+"""标准输出坏了，测量照旧。"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import sys
+from rayeval.cli_options import console
+screen = console()
+for n in range(20000):
+    screen.print(f"line {n}")
+screen.file.flush()
+print("went on", file=sys.stderr)
+"""
+
+
+def test_a_reader_that_left_does_not_end_the_run():
+    shell = f"\"{sys.executable}\" -c '{SCRIPT}' | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "line 0\n")
+    assert done.stderr == "went on\n"
+
+
+def test_a_full_disk_does_not_end_the_run():
+    argv = [sys.executable, "-c", SCRIPT]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "went on\n")
