@@ -28,6 +28,7 @@ class Published:
 
     url: str = ""
     skipped: str = ""
+    told: bool = True
     groups: int = 0
     series: int = 0
     errors: tuple[str, ...] = ()
@@ -40,7 +41,8 @@ class Published:
     def lines(self, run: str) -> Iterator[str]:
         """给人看的几行；`run` 是重推时要写的名字。"""
         if self.skipped:
-            yield f"metrics not pushed: {self.skipped}"
+            if self.told:
+                yield f"metrics not pushed: {self.skipped}"
             return
         groups = f"{self.groups} group{'' if self.groups == 1 else 's'}"
         if self.groups or not self.errors:
@@ -74,7 +76,8 @@ def publish(
     name = artifacts.write(artifacts.metrics(), body)
     reason = _reason_not_to(report, spec, wanted)
     if reason is not None:
-        return Published(skipped=reason)
+        expected = push.url is not None or _is_usual(spec)  # 没有网关的人不必每次都听一遍
+        return Published(skipped=reason, told=expected)
     return deliver(exposition.groups(body, name), push)
 
 
@@ -120,7 +123,7 @@ def _reason_not_to(
     if wanted:
         return None
     if not _is_usual(spec):
-        return f"a {spec.run_type} run; --push pushes it"
+        return f"a {spec.run_type} run; `rayeval push` does it anyway"
     if spec.push.url is None:
         return NO_URL
     if report.interrupted or report.narrowed:

@@ -28,7 +28,7 @@ def spec(run_type="daily", **push):
 @pytest.mark.parametrize(
     ("asked", "changes", "why"),
     [
-        ((None, "pr", NOWHERE), {}, "a pr run; --push pushes it"),
+        ((None, "pr", NOWHERE), {}, "a pr run; `rayeval push` does it anyway"),
         ((None, "daily", None), {}, "no Pushgateway is configured"),
         ((None, "daily", NOWHERE), {"narrowed": True}, "only a part of the matrix"),
         ((None, "daily", NOWHERE), {"interrupted": True}, "interrupted"),
