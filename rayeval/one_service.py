@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from rayeval.client.openai import OpenAIClient, Reply
 from rayeval.domain.scenario import Mode, Provider, Scenario
-from rayeval.domain.service import Endpoint, ExternalService
+from rayeval.domain.service import API_VERSION, Endpoint, ExternalService
 from rayeval.errors import ConfigError, NotReadyError, UsageError
 from rayeval.perf.target import refuse_proxy
 
@@ -82,8 +82,8 @@ def check_url(text: str | None) -> str:
         raise UsageError(f"URL {text!r}: it has no scheme; write {mended}")
     if parts.scheme not in _SCHEMES or not parts.hostname:
         raise UsageError(f"URL {text[:80]!r}: expected one like http://127.0.0.1:8000/v1")
-    if parts.query or parts.fragment or not parts.path.rstrip("/").endswith("/v1"):
-        raise UsageError(f"URL {text!r}: it must end in /v1; write {mended}")
+    if parts.query or parts.fragment or not API_VERSION.search(parts.path):
+        raise UsageError(f"URL {text!r}: it must end in /v1, or another version; write {mended}")
     return text.rstrip("/")
 
 

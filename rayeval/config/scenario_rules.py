@@ -11,6 +11,7 @@ from rayeval.config.diagnosis import shown_value, unknown
 from rayeval.config.document import Document, Where, beside
 from rayeval.domain.functional import FEATURES, OWN_FEATURE
 from rayeval.domain.scenario import Mode
+from rayeval.domain.service import API_VERSION
 from rayeval.errors import Problem
 
 PLACEHOLDERS: tuple[str, ...] = ("port", "host", "python", "model", "config_dir")
@@ -36,7 +37,7 @@ def scenario_problems(document: Document, providers: Document | None) -> Iterato
 
 
 def url_problems(document: Document, where: Where) -> Iterator[Problem]:
-    """接口地址是 http(s)，以 /v1 结尾。"""
+    """接口地址是 http(s)，以 /v1 之类的版本结尾。"""
     value = document.get(*where)
     if not isinstance(value, str):
         return
@@ -47,8 +48,8 @@ def url_problems(document: Document, where: Where) -> Iterator[Problem]:
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         message = f"expected http://HOST:PORT/v1, got {shown_value(document, where)}"
         yield document.problem(where, message)
-    elif not parts.path.rstrip("/").endswith("/v1"):
-        message = f"must end in /v1, got {shown_value(document, where)}"
+    elif not API_VERSION.search(parts.path):
+        message = f"must end in /v1 (or another version), got {shown_value(document, where)}"
         yield document.problem(where, message)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -13,6 +14,9 @@ from rayeval.domain.model import Model
 REDACTED = "**********"
 SHORTEST_SECRET = 4
 """再短的值不当作秘密去盖：它会盖掉无关的字。"""
+
+API_VERSION = re.compile(r"/v\d+/*$")
+"""接口地址的末一段：多半是 /v1，也有 /api/v3、/api/paas/v4。"""
 
 
 class LocalService(Model):
@@ -101,9 +105,9 @@ class Endpoint:
 
     @property
     def root_url(self) -> str:
-        """去掉末尾 /v1 的地址，/health、/metrics、/tokenize 挂在这里。"""
+        """去掉末尾 /v1（或 /v3 之类）的地址，/health、/metrics、/tokenize 挂在这里。"""
         parts = urlsplit(self.base_url)
-        path = parts.path.rstrip("/").removesuffix("/v1")
+        path = API_VERSION.sub("", parts.path)
         return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
 
     def redact(self, text: str) -> str:

@@ -80,7 +80,7 @@ def test_six_mistakes_in_four_files_are_six_located_errors(tree):
             "providers.yaml",
             "id: here",
             "id: here\n    base_url: http://me:pw@h/api",
-            "must end in /v1, got http://**********@h/api",
+            "must end in /v1 (or another version), got http://**********@h/api",
         ),
         ("providers.yaml", "${KEY}", "[sk-abc]", "api_key: expected a string, got a list"),
         ("providers.yaml", "id: here", "id: a b\n  - id: here", "expected letters, digits"),
