@@ -1,3 +1,8 @@
+"""接口地址与它的根。"""
+
+import pytest
+
+from rayeval.domain.service import Endpoint
 
 
 @pytest.mark.parametrize(
