@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import secrets
@@ -17,13 +16,12 @@ from rich.console import Console
 from rayeval import config
 from rayeval.domain.report import RunReport
 from rayeval.domain.run import RunSpec
-from rayeval.domain.verdict import GateSpec, Verdict
+from rayeval.domain.verdict import Verdict
 from rayeval.errors import CancelledRun, InfrastructureError, UsageError
 from rayeval.export import markdown, report_json, terminal
 from rayeval.export.files import Artifacts
-from rayeval.gate.baseline import find_baseline
-from rayeval.gate.judge import judge
 from rayeval.inputs import provenance_of, write_inputs
+from rayeval.judging import Reference, find_reference
 from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.inline import InlineExecutor
 from rayeval.pipeline.run import run
@@ -77,8 +75,10 @@ def carry_out(
     spec: RunSpec, manner: Manner, console: Console, *, seek_baseline: bool = False
 ) -> int:
     """一次运行从输入到退出码；`seek_baseline`：没点名基线时自己去产物目录里找。"""
-    if spec.baseline is not None:  # 名字写错要在测量几小时之前说
-        find_baseline(Path(spec.baseline), report_json.decode)
+    place = Path(spec.baseline) if spec.baseline else manner.artifacts if seek_baseline else None
+    reference = find_reference(  # 名字写错要在测量几小时之前说
+        place, spec.resets, named=spec.baseline is not None
+    )
     _require_datasets(spec)
     stamp = spec.run_id.partition("-")[0]
     artifacts = Artifacts(manner.artifacts, _claim(manner.artifacts, stamp))
@@ -90,8 +90,16 @@ def carry_out(
         _executor(manner.address, manner.ship) as executor,
         choose_view(console, loads, quiet=manner.quiet, as_json=manner.as_json) as view,
     ):
-        report = run(spec, executor, artifacts, provenance, view.watch, parallel=manner.parallel)
-    verdict = conclude(report, spec, artifacts, seek_baseline=seek_baseline)
+        report = run(
+            spec,
+            executor,
+            artifacts,
+            provenance,
+            view.watch,
+            parallel=manner.parallel,
+            baseline=reference.report,
+        )
+    verdict = conclude(report, spec, artifacts, reference)
     code = CancelledRun.exit_code if report.interrupted else verdict.exit_code
     show(report, verdict, console, artifacts, as_json=manner.as_json, code=code)
     return code
@@ -115,17 +123,11 @@ def _executor(address: str, ship: str) -> Iterator[Executor]:
 
 
 def conclude(
-    report: RunReport, spec: RunSpec, artifacts: Artifacts, *, seek_baseline: bool
+    report: RunReport, spec: RunSpec, artifacts: Artifacts, reference: Reference
 ) -> Verdict:
-    """存报告，找基线，裁决，写 report.md。去找时用产物目录里最新的绿色每日。"""
+    """存报告，裁决，写 report.md。"""
     artifacts.write(artifacts.run("report.json"), report_json.encode(report))
-    place = Path(spec.baseline) if spec.baseline else artifacts.root if seek_baseline else None
-    found = place and find_baseline(place, report_json.decode, exclude_run_id=report.run_id)
-    baseline, name = found or (None, None)
-    verdict = judge(report, baseline, spec.gate, baseline_name=name)
-    if place is None:  # 没有去找，就不说没有找到
-        told = tuple(f for f in verdict.findings if f.kind != "missing_baseline")
-        verdict = dataclasses.replace(verdict, findings=told)
+    verdict = reference.judge(report, spec.gate, artifacts.root)
     artifacts.write(artifacts.run("report.md"), markdown.report_md(report, verdict))
     return verdict
 
@@ -180,31 +182,3 @@ def _claim(root: Path, stamp: str) -> str:
             raise InfrastructureError(message) from error
         else:
             return candidate
-
-
-def judge_stored(
-    stored: Path, baseline: Path | None, config_dir: Path | None, console: Console, *, as_json: bool
-) -> int:
-    """对存盘的报告再判一次；阈值取自配置，没给则用默认。"""
-    file = stored / "report.json" if stored.is_dir() else stored
-    if not file.is_file():
-        message = f"{stored}: no report.json there; name a stored run"
-        raise UsageError(message)
-    report = report_json.decode(file.read_bytes(), str(file))
-    place = baseline or file.resolve().parent.parent.parent
-    found = find_baseline(place, report_json.decode, exclude_run_id=report.run_id)
-    base, name = found or (None, None)
-    thresholds = (
-        config.load_gate(config_dir, report.run_type, dict(os.environ))
-        if config_dir
-        else GateSpec()
-    )
-    verdict = judge(report, base, thresholds, baseline_name=name)
-    if as_json:
-        body = {"exit_code": verdict.exit_code, "baseline": name}
-        findings = [dataclasses.asdict(finding) for finding in verdict.findings]
-        console.file.write(json.dumps(body | {"findings": findings}, default=str) + "\n")
-    else:
-        for renderable in terminal.summary(report, verdict):
-            console.print(renderable, highlight=False)
-    return verdict.exit_code

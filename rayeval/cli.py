@@ -231,9 +231,38 @@ def gate(
 
     def job() -> int:
         """读、判、说。"""
-        from rayeval.app import judge_stored
+        from rayeval.judging import judge_stored
 
         return judge_stored(stored, baseline, config, console(), as_json=as_json)
+
+    leave(job, debug=debug)
+
+
+@cli.command(
+    help="Compare two stored runs: B against A, by the gate's rules for measured values.",
+    epilog=EXIT_CODES,
+)
+def compare(
+    before: Annotated[
+        Path, typer.Argument(metavar="A", help="report.json, its directory, or artifacts.")
+    ],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The same, for the later run.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Take thresholds and resets from here.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Append the comparison to this Markdown file.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """两次存盘的运行对照。"""
+
+    def job() -> int:
+        """读、判、说。"""
+        from rayeval.judging import compare_stored
+
+        return compare_stored(before, after, config, markdown, console(), as_json=as_json)
 
     leave(job, debug=debug)
 

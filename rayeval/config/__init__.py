@@ -4,7 +4,7 @@ from rayeval.config.environment import redact
 from rayeval.config.loader import ConfigLoader
 from rayeval.config.present import PlanRow, plan_rows, resolved_yaml
 from rayeval.config.reference import json_schemas, stale, write_reference
-from rayeval.config.resolve import load, load_gate, validate
+from rayeval.config.resolve import load, load_gate, load_resets, validate
 from rayeval.config.schema import RUN_TYPES, STAGES
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "json_schemas",
     "load",
     "load_gate",
+    "load_resets",
     "plan_rows",
     "redact",
     "resolved_yaml",

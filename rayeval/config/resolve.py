@@ -22,7 +22,7 @@ from rayeval.domain.perf import PerfSpec
 from rayeval.domain.run import RunSpec, ScenarioPlan
 from rayeval.domain.scenario import Mode, Provider, Scenario
 from rayeval.domain.service import ExternalService, KubernetesService, LocalService, ServiceSpec
-from rayeval.domain.verdict import GateSpec
+from rayeval.domain.verdict import BaselineReset, GateSpec
 from rayeval.errors import Problem, UsageError
 
 
@@ -62,6 +62,7 @@ def load(
         config_digest="",
         plans=plans,
         gate=_gate(tree.matrix, run_type),
+        resets=tree.resets.resets,
         baseline=baseline,
         narrowed=bool(scenarios or stages),
     )
@@ -80,6 +81,14 @@ def load_gate(config_dir: Path, run_type: str, env: Mapping[str, str] | None = N
     """
     folder = config_dir.parent if config_dir.is_file() else config_dir
     return _gate(ConfigLoader(folder, env).load_matrix(), run_type)
+
+
+def load_resets(
+    config_dir: Path, env: Mapping[str, str] | None = None
+) -> tuple[BaselineReset, ...]:
+    """baseline_resets.yaml 里的全部重置；`config_dir` 也可以是其中一份文件。错抛 ConfigError。"""
+    folder = config_dir.parent if config_dir.is_file() else config_dir
+    return ConfigLoader(folder, env).load_resets().resets
 
 
 def _gate(matrix: MatrixFile, run_type: str) -> GateSpec:

@@ -42,10 +42,11 @@ class CaseFinished:
 
 @dataclass(frozen=True, slots=True)
 class CellFinished:
-    """一个 cell 测完：汇总、证书与原始行（REQUESTS）。"""
+    """一个 cell 测完：汇总、证书与原始行（REQUESTS）；`again` 是越界之后的复测。"""
 
     report: CellReport
     requests: pa.Table
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,10 @@ class CellReport:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioReport:
-    """一个场景的全部结论。`fingerprint` 是硬件、引擎、参数等身份，不同则不可比。"""
+    """一个场景的全部结论。`fingerprint` 是硬件、引擎、参数等身份，不同则不可比。
+
+    `confirmations` 是越界的 cell 的复测，不替代 `cells`。
+    """
 
     scenario: str
     mode: str
@@ -182,6 +185,7 @@ class ScenarioReport:
     stages: tuple[StageResult, ...] = ()
     cases: tuple[CaseResult, ...] = ()
     cells: tuple[CellReport, ...] = ()
+    confirmations: tuple[CellReport, ...] = ()
     accuracy: Accuracy | None = None
     time_to_ready_s: float | None = None
     fingerprint: dict[str, str] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from rayeval.domain.functional import FunctionalSpec
 from rayeval.domain.model import Model
 from rayeval.domain.perf import PerfSpec
 from rayeval.domain.scenario import Scenario
-from rayeval.domain.verdict import GateSpec
+from rayeval.domain.verdict import BaselineReset, GateSpec
 
 
 class ScenarioPlan(Model):
@@ -47,5 +47,6 @@ class RunSpec(Model):
     config_digest: str
     plans: tuple[ScenarioPlan, ...]
     gate: GateSpec = GateSpec()
+    resets: tuple[BaselineReset, ...] = ()
     baseline: str | None = None
     narrowed: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -46,13 +46,15 @@ def drive(
     provider: Provider,
     run_id: str,
     alive: Alive = lambda: None,
+    cells: Sequence[Cell] | None = None,
 ) -> Iterator[Progress | CellFinished]:
     """逐个 cell 地测，边测边给进度，每测完一个给一个 CellFinished。
 
+    `cells` 只测其中一部分（复测、接着跑），缺省为档位的全部。
     服务中途死去：给出手上这个 cell 已有的部分，然后抛 ServiceLostError。
     提前关闭（或 Ctrl-C）时叫停压测组。
     """
-    stage = _Stage(spec, endpoint, crew, provider=provider, run_id=run_id, alive=alive)
+    stage = _Stage(spec, endpoint, crew, provider=provider, run_id=run_id, alive=alive, cells=cells)
     try:
         yield from stage.run()
     except BaseException:
@@ -72,6 +74,7 @@ class _Stage:
         provider: Provider,
         run_id: str,
         alive: Alive,
+        cells: Sequence[Cell] | None = None,
     ) -> None:
         """算好全程的请求数。"""
         self._spec = spec
@@ -82,14 +85,15 @@ class _Stage:
         self._alive = alive
         self._plans: dict[int, PromptPlan | None] = {}
         self._past = Counters()
-        self._total = sum((cell.num_requests + spec.warmup) * spec.epochs for cell in spec.cells())
+        self._cells = spec.cells() if cells is None else tuple(cells)
+        self._total = sum((cell.num_requests + spec.warmup) * spec.epochs for cell in self._cells)
 
     def run(self) -> Iterator[Progress | CellFinished]:
         """校准，然后逐个 cell。"""
         yield self._progress("calibrating prompt lengths")
         source = self._calibrate()
         yield self._progress(f"prompt lengths by {source}")
-        for cell in self._spec.cells():
+        for cell in self._cells:
             yield from self._cell(cell)
 
     def _calibrate(self) -> str:

@@ -55,6 +55,8 @@ class Fold:
                 report = replace(report, time_to_ready_s=seconds, fingerprint=dict(pairs))
             case CaseFinished(case=case):
                 report = replace(report, cases=(*report.cases, case))
+            case CellFinished(report=cell, again=True):
+                report = replace(report, confirmations=(*report.confirmations, cell))
             case CellFinished(report=cell):
                 report = replace(report, cells=(*report.cells, cell))
             case AnswersFinished(accuracy=accuracy):

@@ -55,6 +55,8 @@ class Recorder:
                 return [self._artifacts.append(path, data)]
             case CaseFinished(case=case):
                 self._cases.append(case)
+            case CellFinished(report=report, requests=table, again=True):
+                return self._again(report, table)
             case CellFinished(report=report, requests=table):
                 return self._cell(report, table)
             case Answered(answer=answer):
@@ -113,6 +115,13 @@ class Recorder:
         }
         write, where = self._artifacts.write, self._artifacts.perf
         return [write(where(self._id, name), data) for name, data in files.items()]
+
+    def _again(self, report: CellReport, table: pa.Table) -> list[str]:
+        """一个 cell 的复测：只留原始行，一个 cell 一份，不与正式的混在一起。"""
+        from rayeval.export import parquet
+
+        name = self._artifacts.perf(self._id, f"confirm_{report.summary.id}.parquet")
+        return [self._artifacts.write(name, parquet.parquet(table))]
 
     def _rows(self) -> list[str]:
         """全部请求的 Parquet，带 ITL。"""

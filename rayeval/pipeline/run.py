@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 from rayeval.domain.events import Event
 from rayeval.domain.report import RunReport
-from rayeval.domain.run import RunSpec
+from rayeval.domain.run import RunSpec, ScenarioPlan
+from rayeval.domain.verdict import GateSpec
 from rayeval.export.files import Artifacts
 from rayeval.pipeline.executor import Crash, Emission, Executor, Kind, Profile
 from rayeval.pipeline.fold import Fold
 from rayeval.pipeline.record import Recorder, event_line
 from rayeval.pipeline.scenario import ScenarioTask, resources, run_scenario
+from rayeval.pipeline.stage import Yardstick
 
 Watch = Callable[[str, Event | Crash | None], None]
 """旁观者：场景名，与它的事件、崩溃，或结束（None）。"""
@@ -37,17 +39,21 @@ def run(
     watch: Watch,
     *,
     parallel: int | None = None,
+    baseline: RunReport | None = None,
 ) -> RunReport:
     """跑完全部场景。中断（KeyboardInterrupt）时先让各场景收场，仍给出已有的报告。
 
     `parallel` 是同时跑的场景数，默认为节点数：同一台机器上的测量从不互相打扰。
+    `baseline` 只用来看哪些 cell 越了界、该复测；裁决不在这里。
     """
     started = _now()
     folds = [Fold(plan) for plan in spec.plans]
     recorders = [Recorder(plan, artifacts) for plan in spec.plans]
     interrupted = False
     try:
-        with closing(_emissions(spec, executor, parallel or executor.nodes())) as emissions:
+        with closing(
+            _emissions(spec, executor, parallel or executor.nodes(), baseline)
+        ) as emissions:
             for emission in emissions:
                 index = emission.index
                 _take(emission, folds[index], recorders[index], artifacts, watch)
@@ -72,12 +78,22 @@ def run(
 
 
 def _emissions(
-    spec: RunSpec, executor: Executor, parallel: int
+    spec: RunSpec, executor: Executor, parallel: int, baseline: RunReport | None
 ) -> Generator[Emission[ScenarioTask, Event], None, None]:
     """把场景散出去。"""
-    tasks = [ScenarioTask(plan, spec.run_id, spec.config_dir) for plan in spec.plans]
+    tasks = [
+        ScenarioTask(plan, spec.run_id, spec.config_dir, _yardstick(plan, spec.gate, baseline))
+        for plan in spec.plans
+    ]
     profile = Profile(Kind.SCENARIO, width=max(1, parallel), resources=resources)
     yield from executor.fan_out(partial(run_scenario, executor=executor), tasks, profile)
+
+
+def _yardstick(plan: ScenarioPlan, gate: GateSpec, baseline: RunReport | None) -> Yardstick:
+    """基线里的同一个场景，去掉途中用不着的大件。"""
+    known = baseline.scenarios if baseline is not None else ()
+    base = next((s for s in known if s.scenario == plan.scenario.id), None)
+    return Yardstick(gate, base and replace(base, cases=(), stages=(), artifacts=()))
 
 
 def _take(

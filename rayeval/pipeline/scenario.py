@@ -15,7 +15,7 @@ from rayeval.perf.crew import LoadCrew
 from rayeval.perf.sizing import enough_workers
 from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.fingerprint import fingerprint
-from rayeval.pipeline.stage import STAGES, Bench, Outcomes
+from rayeval.pipeline.stage import NO_YARDSTICK, STAGES, Bench, Outcomes, Yardstick
 from rayeval.service.launcher import launch
 from rayeval.service.readiness import await_ready
 from rayeval.service.running import LaunchContext, Running
@@ -28,11 +28,12 @@ SMALL_CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class ScenarioTask:
-    """送往某个节点的一件活：一个场景的计划、本次运行的名字、配置所在。"""
+    """送往某个节点的一件活：一个场景的计划、本次运行的名字、配置所在、比较的尺子。"""
 
     plan: ScenarioPlan
     run_id: str
     config_dir: str
+    yardstick: Yardstick = NO_YARDSTICK
 
 
 def resources(task: ScenarioTask) -> Mapping[str, float]:
@@ -52,13 +53,13 @@ def run_scenario(task: ScenarioTask, executor: Executor) -> Iterator[Event]:
         course = _Course()
         context = LaunchContext(task.run_id, executor.host())
         yield from course.walk("launch", lambda: _launch(stack, plan, context, course))
-        yield from course.walk("ready", lambda: _ready(task, course.service))
+        yield from course.walk("ready", lambda: _ready(task, course))
         for name in plan.planned:
             if name in STAGES:
                 yield from course.walk(
                     name,
                     lambda name=name: STAGES[name](  # type: ignore[misc]
-                        _bench(task, executor, crew, course.service)
+                        _bench(task, executor, crew, course)
                     ),
                 )
         yield from course.walk("teardown", lambda: _teardown(course.service), always=True)
@@ -73,11 +74,19 @@ def _crew(stack: ExitStack, plan: ScenarioPlan, executor: Executor) -> LoadCrew 
     return stack.enter_context(executor.crew(enough_workers(plan.perf, executor.cores())))
 
 
-def _bench(
-    task: ScenarioTask, executor: Executor, crew: LoadCrew | None, service: Running
-) -> Bench:
+def _bench(task: ScenarioTask, executor: Executor, crew: LoadCrew | None, course: _Course) -> Bench:
     """就绪之后的测量台。"""
-    return Bench(task.plan, service.endpoint, executor, crew, service.death, task.run_id)
+    service = course.service
+    return Bench(
+        task.plan,
+        service.endpoint,
+        executor,
+        crew,
+        service.death,
+        task.run_id,
+        task.yardstick,
+        course.fingerprint,
+    )
 
 
 def _launch(
@@ -89,18 +98,19 @@ def _launch(
     return Status.PASS, ""
 
 
-def _ready(task: ScenarioTask, service: Running) -> Outcomes:
+def _ready(task: ScenarioTask, course: _Course) -> Outcomes:
     """攀完就绪阶梯；就绪事件补上硬件与参数的身份。"""
     plan = task.plan
     spec = plan.scenario.service
     for event in await_ready(
-        service,
+        course.service,
         health_path=spec.health_path,
         budget_s=spec.startup_timeout_s,
         max_tokens_field=plan.scenario.provider.max_tokens_field,
     ):
         if isinstance(event, ServiceReady):
             identity = fingerprint(plan, dict(event.fingerprint), task.config_dir)
+            course.fingerprint = dict(identity)
             yield replace(event, fingerprint=identity)
         else:
             yield event
@@ -121,6 +131,7 @@ class _Course:
         """从起点开始。"""
         self.running: Running | None = None
         self.interrupted = False
+        self.fingerprint: dict[str, str] = {}
         self._blocked = ""
         self._log_at = time.monotonic()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from rayeval.accuracy import aggregate, benchmarks, gpqa, prompt
 from rayeval.accuracy.shard import answer_shard
@@ -24,17 +24,32 @@ from rayeval.domain.functional import (
     SuiteTask,
     capability_map,
 )
-from rayeval.domain.report import Status
+from rayeval.domain.perf import Cell
+from rayeval.domain.report import CellReport, ScenarioReport, Status
 from rayeval.domain.run import ScenarioPlan
 from rayeval.domain.service import Endpoint
+from rayeval.domain.verdict import GateSpec
 from rayeval.errors import ServiceLostError
 from rayeval.functional.runner import probe_task, run_suite, suite_tasks
+from rayeval.gate.robust import doubtful
 from rayeval.perf.crew import LoadCrew
 from rayeval.perf.drive import drive
 from rayeval.pipeline.executor import Crash, Executor, Kind, Profile
+from rayeval.pipeline.fold import Fold
 
 SHARD_RETRIES = 2
 """分片的工作进程死掉后重来的次数。"""
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """途中用得上的那部分门禁：阈值，与基线里的同一个场景（没有则为 None）。"""
+
+    gate: GateSpec = field(default_factory=GateSpec)
+    base: ScenarioReport | None = None
+
+
+NO_YARDSTICK = Yardstick()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,8 @@ class Bench:
     crew: LoadCrew | None
     death: Callable[[], str | None]
     run_id: str
+    yardstick: Yardstick = NO_YARDSTICK
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
 
     def pulse(self) -> None:
         """服务死了就抛 ServiceLostError：不让各阶段对着一个死人等到超时。"""
@@ -113,22 +130,48 @@ def perf(bench: Bench) -> Outcomes:
     """逐个 cell 压测；测完即 PASS，好坏由门禁说；一个成功都没有的 cell 使它 FAIL。"""
     spec = bench.plan.perf
     assert spec is not None  # noqa: S101 计划了才会来
-    assert bench.crew is not None  # noqa: S101 计划了 perf 就有压测组
-    failed = 0
-    for event in drive(
-        spec,
-        bench.endpoint,
-        bench.crew,
-        provider=bench.plan.scenario.provider,
-        run_id=bench.run_id,
-        alive=bench.death,
-    ):
+    cells: list[CellReport] = []
+    for event in _drive(bench, spec.cells(), bench.run_id):
         if isinstance(event, CellFinished):
-            failed += event.report.summary.succeeded == 0
+            cells.append(event.report)
         yield event
+    yield from _confirm(bench, cells)
+    failed = sum(cell.summary.succeeded == 0 for cell in cells)
     if failed:
         return Status.FAIL, f"cells without one successful request: {failed}"
     return Status.PASS, ""
+
+
+def _drive(bench: Bench, cells: Sequence[Cell], salt: str) -> Iterator[Progress | CellFinished]:
+    """压几个 cell；`salt` 使提示词与别的一次不同。"""
+    assert bench.plan.perf is not None  # noqa: S101 计划了才会来
+    assert bench.crew is not None  # noqa: S101 计划了 perf 就有压测组
+    return drive(
+        bench.plan.perf,
+        bench.endpoint,
+        bench.crew,
+        provider=bench.plan.scenario.provider,
+        run_id=salt,
+        alive=bench.death,
+        cells=cells,
+    )
+
+
+def _confirm(bench: Bench, measured: Sequence[CellReport]) -> Iterator[Event]:
+    """越了界的 cell 各复测一次；门禁不要求、或没有越界，就什么也不做。"""
+    gate, base = bench.yardstick.gate, bench.yardstick.base
+    if bench.plan.perf is None or not gate.reruns:
+        return
+    now = replace(
+        Fold(bench.plan).report, cells=tuple(measured), fingerprint=dict(bench.fingerprint)
+    )
+    names = doubtful(now, base, gate)
+    cells = [cell for cell in bench.plan.perf.cells() if cell.id in names]
+    if not cells:
+        return
+    yield Progress("perf", f"beyond a limit, measured once more: {', '.join(names)}")
+    for event in _drive(bench, cells, f"{bench.run_id}/again"):
+        yield replace(event, again=True) if isinstance(event, CellFinished) else event
 
 
 def accuracy(bench: Bench) -> Outcomes:
