@@ -218,11 +218,15 @@ def schema(
 @cli.command(help="Judge a stored run again, against a stored baseline.", epilog=EXIT_CODES)
 def gate(
     stored: Annotated[
-        Path, typer.Argument(metavar="RUN", help="report.json or its runs/{ts}/ directory.")
+        Path,
+        typer.Argument(metavar="RUN", help="report.json, its directory, or artifacts: the newest."),
     ],
     baseline: Baseline = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="Take the thresholds from this matrix.yaml.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Append the report to this Markdown file.")
     ] = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -233,7 +237,7 @@ def gate(
         """读、判、说。"""
         from rayeval.judging import judge_stored
 
-        return judge_stored(stored, baseline, config, console(), as_json=as_json)
+        return judge_stored(stored, baseline, config, console(), as_json=as_json, markdown=markdown)
 
     leave(job, debug=debug)
 

@@ -16,6 +16,7 @@ from rayeval.domain.report import RunReport
 from rayeval.domain.verdict import BaselineReset, Finding, GateSpec, Verdict
 from rayeval.errors import UsageError
 from rayeval.export import comparison, report_json, terminal
+from rayeval.export.markdown import report_md
 from rayeval.gate.baseline import find_baseline
 from rayeval.gate.judge import judge
 from rayeval.gate.reset import apply_resets
@@ -74,9 +75,18 @@ def find_reference(
 
 
 def judge_stored(
-    stored: Path, baseline: Path | None, config_dir: Path | None, console: Console, *, as_json: bool
+    stored: Path,
+    baseline: Path | None,
+    config_dir: Path | None,
+    console: Console,
+    *,
+    as_json: bool,
+    markdown: Path | None = None,
 ) -> int:
-    """对存盘的报告再判一次；阈值与重置取自配置，没给则用默认。"""
+    """对存盘的报告再判一次；阈值与重置取自配置，没给则用默认。
+
+    `markdown` 是要接上 report.md 的文件（流水线的任务摘要）。
+    """
     report, file = load_stored(stored)
     root = _root_of(file)
     gate, resets = _settings(config_dir, report.run_type)
@@ -84,6 +94,8 @@ def judge_stored(
         baseline or root, resets, named=baseline is not None, exclude_run_id=report.run_id
     )
     verdict = reference.judge(report, gate, root)
+    if markdown is not None:
+        _write(markdown, report_md(report, verdict))
     if as_json:
         _print_json(verdict, console)
     else:
@@ -103,7 +115,7 @@ def compare_stored(
 ) -> int:
     """两次存盘的运行，后一次比前一次；从严判，不分运行类型。返回退出码。
 
-    `before`、`after` 各是 report.json、它的目录，或产物目录（取其中最新的合格每日）。
+    `before`、`after` 各是 report.json、它的目录，或产物目录（取其中最新的一次）。
     """
     base, base_file = load_stored(before)
     now, now_file = load_stored(after)
@@ -123,14 +135,15 @@ def compare_stored(
 
 
 def load_stored(place: Path) -> tuple[RunReport, Path]:
-    """一份存盘的报告与它的文件；产物目录里取最新的合格每日。没有则抛 UsageError。"""
+    """一份存盘的报告与它的文件；产物目录里取最新的一次。没有则抛 UsageError。"""
     file = place / "report.json" if place.is_dir() else place
-    if file.is_file():
-        return report_json.decode(file.read_bytes(), str(file)), file
-    if place.is_dir() and (found := find_baseline(place, report_json.decode)) is not None:
-        return found[0], Path(found[1])
-    message = f"{place}: no report.json there; name a stored run"
-    raise UsageError(message)
+    if not file.is_file():
+        found = sorted(place.glob("runs/*/report.json"), key=lambda path: path.parent.name)
+        if not found:
+            message = f"{place}: no report.json there; name a stored run, or its artifacts"
+            raise UsageError(message)
+        file = found[-1]
+    return report_json.decode(file.read_bytes(), str(file)), file
 
 
 def _settings(config_dir: Path | None, run_type: str) -> tuple[GateSpec, tuple[BaselineReset, ...]]:

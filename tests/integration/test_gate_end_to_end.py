@@ -38,7 +38,7 @@ PERF = {
 
 def made(name, folder):
     command = [*FROM_FILE, str(folder / f"{name}.flags"), *MOCK]
-    command = command[: command.index("--itl-ms")] + ["--answer-key", str(SAMPLE)]
+    command = [*command[: command.index("--itl-ms")], "--answer-key", str(SAMPLE)]
     return {
         "id": name,
         "mode": "local",
