@@ -26,6 +26,7 @@ from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.inline import InlineExecutor
 from rayeval.pipeline.run import run
 from rayeval.progress import choose_view
+from rayeval.resuming import find_interrupted
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class RunOptions:
     stages: tuple[str, ...]
     baseline: Path | None
     manner: Manner
+    resume: str | None = None
 
 
 def main_job(options: RunOptions, console: Console) -> int:
@@ -60,10 +62,13 @@ def main_job(options: RunOptions, console: Console) -> int:
         scenarios=options.scenarios,
         stages=options.stages,
         env=dict(os.environ),
-        run_id=new_run_id(),
+        run_id=options.resume or new_run_id(),
         baseline=str(options.baseline) if options.baseline else None,
     )
-    return carry_out(spec, options.manner, console, seek_baseline=True)
+    stamp = None
+    if options.resume is not None:
+        stamp = find_interrupted(options.manner.artifacts, spec)
+    return carry_out(spec, options.manner, console, seek_baseline=True, resumed=stamp)
 
 
 def new_run_id() -> str:
@@ -72,16 +77,24 @@ def new_run_id() -> str:
 
 
 def carry_out(
-    spec: RunSpec, manner: Manner, console: Console, *, seek_baseline: bool = False
+    spec: RunSpec,
+    manner: Manner,
+    console: Console,
+    *,
+    seek_baseline: bool = False,
+    resumed: str | None = None,
 ) -> int:
-    """一次运行从输入到退出码；`seek_baseline`：没点名基线时自己去产物目录里找。"""
+    """一次运行从输入到退出码；`seek_baseline`：没点名基线时自己去产物目录里找。
+
+    `resumed` 是接着跑的那一次的时间标签。
+    """
     place = Path(spec.baseline) if spec.baseline else manner.artifacts if seek_baseline else None
     reference = find_reference(  # 名字写错要在测量几小时之前说
-        place, spec.resets, named=spec.baseline is not None
+        place, spec.resets, named=spec.baseline is not None, exclude_run_id=spec.run_id
     )
     _require_datasets(spec)
-    stamp = spec.run_id.partition("-")[0]
-    artifacts = Artifacts(manner.artifacts, _claim(manner.artifacts, stamp))
+    stamp = resumed or _claim(manner.artifacts, spec.run_id.partition("-")[0])
+    artifacts = Artifacts(manner.artifacts, stamp)
     artifacts.prepare()
     provenance = provenance_of(Path(spec.config_dir))
     write_inputs(artifacts, spec, provenance, manner.address)
@@ -98,6 +111,7 @@ def carry_out(
             view.watch,
             parallel=manner.parallel,
             baseline=reference.report,
+            resume=resumed is not None,
         )
     verdict = conclude(report, spec, artifacts, reference)
     code = CancelledRun.exit_code if report.interrupted else verdict.exit_code

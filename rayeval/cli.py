@@ -71,6 +71,10 @@ def run(
     stage: Stages = None,
     artifacts: Artifacts = Path("artifacts"),
     baseline: Baseline = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN_ID", help="Go on with a run that was killed; same flags."),
+    ] = None,
     ship: Ship = "installed",
     parallel: Annotated[
         int | None, typer.Option(min=1, help="Scenarios at a time; default: the number of nodes.")
@@ -99,6 +103,7 @@ def run(
                 quiet=quiet,
                 as_json=as_json,
             ),
+            resume=resume,
         )
         catch_signals()
         return main_job(options, console())

@@ -41,6 +41,13 @@ class CaseFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class SuiteFinished:
+    """一个套件（能力探测也算一个）的用例都有了结局。"""
+
+    suite: str
+
+
+@dataclass(frozen=True, slots=True)
 class CellFinished:
     """一个 cell 测完：汇总、证书与原始行（REQUESTS）；`again` 是越界之后的复测。"""
 
@@ -91,6 +98,7 @@ Event = (
     StageStarted
     | Progress
     | CaseFinished
+    | SuiteFinished
     | CellFinished
     | Answered
     | AnswersFinished

@@ -213,6 +213,7 @@ class RunReport:
     """一次运行的全部结论；存为 `runs/{ts}/report.json`。
 
     `narrowed` 是命令行只挑了一部分（--scenario、--stage）：这样的运行不能成为基线。
+    `resumed` 是接着跑时照搬、没有重测的，一个场景一句。
     """
 
     run_id: str
@@ -225,4 +226,5 @@ class RunReport:
     scenarios: tuple[ScenarioReport, ...]
     interrupted: bool = False
     narrowed: bool = False
+    resumed: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION

@@ -53,6 +53,9 @@ def _run_findings(now: RunReport, baseline: RunReport | None) -> list[Finding]:
     if now.interrupted:
         message = "the run was interrupted; what it had measured is judged"
         findings.append(("interrupted", Level.WARN, "not_measured", message))
+    findings += [
+        ("resumed", Level.INFO, "resumed", f"not measured again: {words}") for words in now.resumed
+    ]
     if baseline is not None and baseline.schema_version != now.schema_version:
         message = (
             "not compared with the baseline: schema_version is "

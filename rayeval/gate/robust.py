@@ -166,7 +166,7 @@ def of_samples(
         rate if rule == "qps" else p99,
         block=block,
         confidence=spec.confidence,
-        replicates=max(1999, 100 * tests),
+        replicates=max(1999, 50 * tests),
         rise_is_bad=rule != "qps",
     )
     thin = rule != "qps" and n < spec.min_p99_samples

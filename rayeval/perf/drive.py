@@ -33,6 +33,7 @@ _STOP_S = 15.0
 """叫停之后等压测者多久，秒。"""
 
 INTERRUPTED = "the cell was interrupted"
+LOST = "the service was lost"
 
 Alive = Callable[[], str | None]
 """服务死了就说出死因，活着为 None。"""
@@ -60,6 +61,11 @@ def drive(
     except BaseException:
         crew.cancel()
         raise
+
+
+def cut_short(report: CellReport) -> bool:
+    """这个 cell 没有测完：被中断，或服务中途没了。"""
+    return any(reason.startswith((INTERRUPTED, LOST)) for reason in report.certificate.reasons)
 
 
 class _Stage:
@@ -129,7 +135,7 @@ class _Stage:
         )
         certificate = certify(hauls)
         if lost is not None:
-            why = lost if lost == INTERRUPTED else f"the service was lost: {lost}"
+            why = lost if lost == INTERRUPTED else f"{LOST}: {lost}"
             reasons = (*certificate.reasons, why)
             certificate = replace(certificate, ok=False, reasons=reasons)
         yield CellFinished(CellReport(summary, certificate), table)

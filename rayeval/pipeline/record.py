@@ -23,6 +23,7 @@ from rayeval.domain.events import (
     Progress,
     StageFinished,
     StageStarted,
+    SuiteFinished,
 )
 from rayeval.domain.functional import CaseResult
 from rayeval.domain.load import Certificate
@@ -180,7 +181,7 @@ def _certificates(cells: list[CellReport]) -> bytes:
 
 def event_line(scenario: str, event: Event) -> bytes | None:
     """事件 → events.jsonl 的一行；日志与大表不进来，进度太密也不进来。"""
-    if isinstance(event, LogChunk | Progress | Answered):
+    if isinstance(event, LogChunk | Progress | Answered | SuiteFinished):
         return None
     body: dict[str, object] = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,11 +10,13 @@ from functools import partial
 
 from rayeval.domain.events import Event
 from rayeval.domain.report import RunReport
+from rayeval.domain.resume import NOTHING, Done
 from rayeval.domain.run import RunSpec, ScenarioPlan
 from rayeval.domain.verdict import GateSpec
 from rayeval.export.files import Artifacts
 from rayeval.pipeline.executor import Crash, Emission, Executor, Kind, Profile
 from rayeval.pipeline.fold import Fold
+from rayeval.pipeline.journal import Journal, is_finished, worth_keeping
 from rayeval.pipeline.record import Recorder, event_line
 from rayeval.pipeline.scenario import ScenarioTask, resources, run_scenario
 from rayeval.pipeline.stage import Yardstick
@@ -31,6 +33,15 @@ class Provenance:
     git: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """一个场景先前走到了哪里；`words` 说什么没有重测。"""
+
+    finished: bool = False
+    done: Done = NOTHING
+    words: str = ""
+
+
 def run(
     spec: RunSpec,
     executor: Executor,
@@ -40,22 +51,32 @@ def run(
     *,
     parallel: int | None = None,
     baseline: RunReport | None = None,
+    resume: bool = False,
 ) -> RunReport:
     """跑完全部场景。中断（KeyboardInterrupt）时先让各场景收场，仍给出已有的报告。
 
     `parallel` 是同时跑的场景数，默认为节点数：同一台机器上的测量从不互相打扰。
     `baseline` 只用来看哪些 cell 越了界、该复测；裁决不在这里。
+    `resume`：产物里有这次运行先前的流水账，测完的照搬，不再测。
     """
     started = _now()
     folds = [Fold(plan) for plan in spec.plans]
     recorders = [Recorder(plan, artifacts) for plan in spec.plans]
+    journals = [Journal(plan, artifacts) for plan in spec.plans]
+    past = [
+        _replay(*parts) if resume else Past()
+        for parts in zip(spec.plans, journals, folds, recorders, strict=True)
+    ]
     interrupted = False
     try:
-        with closing(
-            _emissions(spec, executor, parallel or executor.nodes(), baseline)
-        ) as emissions:
+        width = parallel or executor.nodes()
+        left = [i for i, known in enumerate(past) if not known.finished]
+        tasks = [_task(spec, i, baseline, past[i].done) for i in left]
+        with closing(_emissions(executor, width, tasks)) as emissions:
             for emission in emissions:
-                index = emission.index
+                index = left[emission.index]
+                if emission.event is not None:
+                    journals[index].keep(emission.event)
                 _take(emission, folds[index], recorders[index], artifacts, watch)
     except KeyboardInterrupt:
         interrupted = True
@@ -63,6 +84,9 @@ def run(
         if interrupted and not _settled(fold):
             fold.attach(*recorder.close())
             fold.crash(Crash("cancelled", "interrupted"))
+    if not interrupted:
+        for journal in journals:
+            journal.drop()
     return RunReport(
         run_id=spec.run_id,
         run_type=spec.run_type,
@@ -74,19 +98,39 @@ def run(
         scenarios=tuple(fold.report for fold in folds),
         interrupted=interrupted,
         narrowed=spec.narrowed,
+        resumed=tuple(
+            f"{plan.scenario.id}: {known.words}"
+            for plan, known in zip(spec.plans, past, strict=True)
+            if known.words
+        ),
     )
 
 
 def _emissions(
-    spec: RunSpec, executor: Executor, parallel: int, baseline: RunReport | None
+    executor: Executor, parallel: int, tasks: Sequence[ScenarioTask]
 ) -> Generator[Emission[ScenarioTask, Event], None, None]:
     """把场景散出去。"""
-    tasks = [
-        ScenarioTask(plan, spec.run_id, spec.config_dir, _yardstick(plan, spec.gate, baseline))
-        for plan in spec.plans
-    ]
     profile = Profile(Kind.SCENARIO, width=max(1, parallel), resources=resources)
     yield from executor.fan_out(partial(run_scenario, executor=executor), tasks, profile)
+
+
+def _task(spec: RunSpec, index: int, baseline: RunReport | None, done: Done) -> ScenarioTask:
+    """计划里的一个场景，连同它的尺子与已测完的。"""
+    plan = spec.plans[index]
+    yardstick = _yardstick(plan, spec.gate, baseline)
+    return ScenarioTask(plan, spec.run_id, spec.config_dir, yardstick, done)
+
+
+def _replay(plan: ScenarioPlan, journal: Journal, fold: Fold, recorder: Recorder) -> Past:
+    """把先前测完的折进报告、重写产物；返回还要不要跑、可以跳过什么。"""
+    events = journal.read()
+    finished = is_finished(plan, events)
+    kept, done = worth_keeping(events)
+    for event in events if finished else kept:
+        fold.attach(*recorder.record(event))
+        fold.add(event)
+    words = "the whole scenario" if finished else done.words()
+    return Past(finished, done, words)
 
 
 def _yardstick(plan: ScenarioPlan, gate: GateSpec, baseline: RunReport | None) -> Yardstick:

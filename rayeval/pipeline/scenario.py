@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from rayeval.domain.events import Event, LogChunk, ServiceReady, StageFinished, StageStarted
 from rayeval.domain.report import StageResult, Status
+from rayeval.domain.resume import NOTHING, Done
 from rayeval.domain.run import ScenarioPlan
-from rayeval.errors import LaunchError, ServiceError
+from rayeval.errors import LaunchError, NotReadyError, ServiceError
 from rayeval.perf.crew import LoadCrew
 from rayeval.perf.sizing import enough_workers
 from rayeval.pipeline.executor import Executor
@@ -28,12 +29,13 @@ SMALL_CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class ScenarioTask:
-    """送往某个节点的一件活：一个场景的计划、本次运行的名字、配置所在、比较的尺子。"""
+    """送往某个节点的一件活：一个场景的计划、本次运行的名字、配置所在、比较的尺子、已测完的。"""
 
     plan: ScenarioPlan
     run_id: str
     config_dir: str
     yardstick: Yardstick = NO_YARDSTICK
+    done: Done = NOTHING
 
 
 def resources(task: ScenarioTask) -> Mapping[str, float]:
@@ -55,7 +57,7 @@ def run_scenario(task: ScenarioTask, executor: Executor) -> Iterator[Event]:
         yield from course.walk("launch", lambda: _launch(stack, plan, context, course))
         yield from course.walk("ready", lambda: _ready(task, course))
         for name in plan.planned:
-            if name in STAGES:
+            if name in STAGES and name not in task.done.stages:
                 yield from course.walk(
                     name,
                     lambda name=name: STAGES[name](  # type: ignore[misc]
@@ -86,6 +88,7 @@ def _bench(task: ScenarioTask, executor: Executor, crew: LoadCrew | None, course
         task.run_id,
         task.yardstick,
         course.fingerprint,
+        task.done,
     )
 
 
@@ -111,10 +114,23 @@ def _ready(task: ScenarioTask, course: _Course) -> Outcomes:
         if isinstance(event, ServiceReady):
             identity = fingerprint(plan, dict(event.fingerprint), task.config_dir)
             course.fingerprint = dict(identity)
+            _same_service(task.done, course.fingerprint)
             yield replace(event, fingerprint=identity)
         else:
             yield event
     return Status.PASS, ""
+
+
+def _same_service(done: Done, fingerprint: Mapping[str, str]) -> None:
+    """接着测的得是同一个服务：身份变了就不把两个服务的数拼成一份报告。"""
+    before = dict(done.fingerprint)
+    changed = [k for k in sorted(before | dict(fingerprint)) if before.get(k) != fingerprint.get(k)]
+    if before and changed:
+        message = (
+            f"{', '.join(changed)} differ from what was measured before the interruption; "
+            "start a new run instead of --resume"
+        )
+        raise NotReadyError(message)
 
 
 def _teardown(service: Running) -> Outcomes:

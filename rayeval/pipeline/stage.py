@@ -16,6 +16,7 @@ from rayeval.domain.events import (
     CellFinished,
     Event,
     Progress,
+    SuiteFinished,
 )
 from rayeval.domain.functional import (
     Capability,
@@ -26,6 +27,7 @@ from rayeval.domain.functional import (
 )
 from rayeval.domain.perf import Cell
 from rayeval.domain.report import CellReport, ScenarioReport, Status
+from rayeval.domain.resume import NOTHING, Done
 from rayeval.domain.run import ScenarioPlan
 from rayeval.domain.service import Endpoint
 from rayeval.domain.verdict import GateSpec
@@ -64,6 +66,7 @@ class Bench:
     run_id: str
     yardstick: Yardstick = NO_YARDSTICK
     fingerprint: Mapping[str, str] = field(default_factory=dict)
+    done: Done = NOTHING
 
     def pulse(self) -> None:
         """服务死了就抛 ServiceLostError：不让各阶段对着一个死人等到超时。"""
@@ -83,7 +86,7 @@ def functional(bench: Bench) -> Outcomes:
     """
     spec = bench.plan.functional
     assert spec is not None  # noqa: S101 计划了才会来
-    scenario, seen = bench.plan.scenario, Counter[Outcome]()
+    scenario, seen = bench.plan.scenario, Counter(case.outcome for case in bench.done.cases)
     capabilities: tuple[Capability, ...] = ()
     if spec.probe:
         probed = yield from _suites(bench, (probe_task(scenario, bench.endpoint, spec),), seen)
@@ -103,12 +106,16 @@ def functional(bench: Bench) -> Outcomes:
 def _suites(
     bench: Bench, tasks: Sequence[SuiteTask], seen: Counter[Outcome]
 ) -> Generator[Event, None, list[CaseResult]]:
-    """跑几个套件，边跑边说，返回全部用例；各结局记进 `seen`。"""
-    cases: list[CaseResult] = []
+    """跑几个套件，边跑边说，返回全部用例；各结局记进 `seen`。测过的套件不重跑。"""
+    wanted = {task.suite for task in tasks}
+    cases = [case for case in bench.done.cases if case.suite in wanted]
+    tasks = [task for task in tasks if task.suite not in bench.done.suites]
     spec = bench.plan.functional
     profile = Profile(Kind.SUITE, width=spec.workers if spec is not None else None)
     for emission in bench.executor.fan_out(run_suite, tasks, profile, pulse=bench.pulse):
         case = emission.event
+        if emission.ended:
+            yield SuiteFinished(emission.item.suite)
         if emission.crash is not None:
             case = _crashed_suite(emission.item.suite, emission.crash)
         if case is None:
@@ -130,8 +137,10 @@ def perf(bench: Bench) -> Outcomes:
     """逐个 cell 压测；测完即 PASS，好坏由门禁说；一个成功都没有的 cell 使它 FAIL。"""
     spec = bench.plan.perf
     assert spec is not None  # noqa: S101 计划了才会来
-    cells: list[CellReport] = []
-    for event in _drive(bench, spec.cells(), bench.run_id):
+    cells = list(bench.done.cells)
+    known = {cell.summary.id for cell in cells}
+    left = [cell for cell in spec.cells() if cell.id not in known]
+    for event in _drive(bench, left, bench.run_id) if left else ():
         if isinstance(event, CellFinished):
             cells.append(event.report)
         yield event
@@ -166,7 +175,8 @@ def _confirm(bench: Bench, measured: Sequence[CellReport]) -> Iterator[Event]:
         Fold(bench.plan).report, cells=tuple(measured), fingerprint=dict(bench.fingerprint)
     )
     names = doubtful(now, base, gate)
-    cells = [cell for cell in bench.plan.perf.cells() if cell.id in names]
+    known = {cell.summary.id for cell in bench.done.confirmations}
+    cells = [c for c in bench.plan.perf.cells() if c.id in names and c.id not in known]
     if not cells:
         return
     yield Progress("perf", f"beyond a limit, measured once more: {', '.join(names)}")
@@ -189,7 +199,11 @@ def accuracy(bench: Bench) -> Outcomes:
         max_tokens_field=scenario.provider.max_tokens_field,
         reasoning_keys=scenario.reasoning.keys,
     )
-    answers: dict[int, Answer] = {}
+    answers: dict[int, Answer] = dict(bench.done.answers)
+    left = [tuple(item for item in shard.items if item.index not in answers) for shard in shards]
+    shards = tuple(
+        replace(shard, items=rest) for shard, rest in zip(shards, left, strict=True) if rest
+    )
     profile = Profile(Kind.SHARD, width=len(shards), retries=SHARD_RETRIES)
     trouble = ""
     for emission in bench.executor.fan_out(answer_shard, shards, profile, pulse=bench.pulse):
