@@ -155,10 +155,10 @@ class Runner:
         file.write_text(json.dumps(report))
 
     def slow_down(self) -> None:
-        """种下退步：服务的首 token 慢了一半，命令与参数不变。"""
+        """种下退步：首 token 慢到十倍（忙的机器上也盖不住），命令与参数不变。"""
         file = self.house / "rayeval" / "mock" / "__main__.py"
         text = file.read_text()
-        seed = '    values["ttft_ms"] *= 1.5\n'
+        seed = '    values["ttft_ms"] *= 10\n'
         anchor = "    models, faults = tuple("
         assert anchor in text
         file.write_text(text.replace(anchor, seed + anchor, 1))
@@ -178,5 +178,5 @@ def test_a_pull_request_is_green_and_a_seeded_regression_turns_it_red(tmp_path):
     assert red == {"Install": 0, "Baseline": 0, "Run": 1, "Summary": 1}
     text = runner.summary.read_text()
     assert "# rayeval pr: ❌ failed" in text
-    assert re.search(r"❌ fail \| ttft\\?_p99 .*\+\d\d", text), text
+    assert re.search(r"❌ fail \| ttft\\?_p99 .*\+\d{2,}", text), text
     assert "run download 42 --name daily-demo" in runner.calls.read_text()
