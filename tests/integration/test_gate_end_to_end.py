@@ -134,6 +134,17 @@ def test_each_defect_is_told_by_its_rule_and_fails_the_pull_request(story, name,
     assert rule in broken(verdict), verdict
 
 
+def test_a_daily_with_low_accuracy_alone_warns_and_passes(story):
+    _, (_, daily, _), (_, pr, _) = story
+    healthy = {s.scenario: s for s in daily.scenarios}["sick"]
+    [sick] = [s for s in pr.scenarios if s.scenario == "sick"]
+    only = dataclasses.replace(healthy, accuracy=sick.accuracy)
+    now = dataclasses.replace(pr, run_type="daily", scenarios=(only,))
+    verdict = judge(now, daily, GateSpec())
+    assert verdict.exit_code == 0
+    assert [f.rule for f in verdict.findings if f.level == "warn"] == ["accuracy"]
+
+
 def test_only_cells_beyond_a_limit_were_measured_twice_and_the_rerun_agrees(story):
     _, _, (_, pr, _) = story
     assert {s.scenario for s in pr.scenarios if s.confirmations} == {"slow", "sparse", "sick"}
