@@ -85,11 +85,12 @@ class Journal:
         }
 
     def _shown(self, answer: Answer) -> Answer:
-        """没有要求就不把题面写到盘上。"""
+        """没有要求就不把题面写到盘上；回复只留长度，接着跑时平均长度才对得上。"""
         spec = self._plan.accuracy
         if spec is not None and spec.include_questions:
             return answer
-        return replace(answer, prompt="", reply="", reasoning="", error_message="")
+        blank = "\N{MIDDLE DOT}" * len(answer.reply)
+        return replace(answer, prompt="", reply=blank, reasoning="", error_message="")
 
     def _store(self, name: str, table: Any) -> str:
         """写一张大表，返回相对路径。"""

@@ -29,7 +29,7 @@ PERF = {
     "concurrency": [4],
     "input_length": [32],
     "output_length": [8],
-    "num_requests": [24],
+    "num_requests": [20],
     "warmup": 0,
     "control_method": "queue",
     "workers": 1,

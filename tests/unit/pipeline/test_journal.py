@@ -100,6 +100,8 @@ def test_questions_reach_the_disk_only_when_asked(tmp_path):
         Journal(plan(accuracy=spec), Artifacts(root, "t")).keep(answer(0))
         [file] = root.rglob("journal_*.jsonl")
         assert ("SECRET" in file.read_text()) is wanted
+        [kept] = Journal(plan(accuracy=spec), Artifacts(root, "t")).read()
+        assert len(kept.answer.reply) == len("SECRET")  # 平均长度靠它
 
 
 def test_failed_answers_are_asked_again(journal):
