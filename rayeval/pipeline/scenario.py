@@ -114,14 +114,14 @@ def _ready(task: ScenarioTask, course: _Course) -> Outcomes:
         if isinstance(event, ServiceReady):
             identity = fingerprint(plan, dict(event.fingerprint), task.config_dir)
             course.fingerprint = dict(identity)
-            _same_service(task.done, course.fingerprint)
+            require_same_service(task.done, course.fingerprint)
             yield replace(event, fingerprint=identity)
         else:
             yield event
     return Status.PASS, ""
 
 
-def _same_service(done: Done, fingerprint: Mapping[str, str]) -> None:
+def require_same_service(done: Done, fingerprint: Mapping[str, str]) -> None:
     """接着测的得是同一个服务：身份变了就不把两个服务的数拼成一份报告。"""
     before = dict(done.fingerprint)
     changed = [k for k in sorted(before | dict(fingerprint)) if before.get(k) != fingerprint.get(k)]

@@ -17,11 +17,14 @@ from rayeval.domain.functional import CaseResult, Outcome
 from rayeval.domain.load import Certificate
 from rayeval.domain.records import empty_requests
 from rayeval.domain.report import StageResult, Status
+from rayeval.domain.resume import Done
 from rayeval.domain.run import ScenarioPlan
 from rayeval.domain.scenario import Mode, Provider, Scenario
 from rayeval.domain.service import ExternalService
+from rayeval.errors import NotReadyError
 from rayeval.export.files import Artifacts
 from rayeval.pipeline.journal import Journal, is_finished, worth_keeping
+from rayeval.pipeline.scenario import require_same_service
 
 
 def plan(**changes):
@@ -141,3 +144,11 @@ def test_a_scenario_is_finished_when_every_planned_stage_settled():
     assert is_finished(plan(), whole)
     assert not is_finished(plan(), whole[:-1])
     assert not is_finished(plan(), [*whole[:-1], stage("teardown", Status.ERROR)])
+
+
+def test_another_service_than_before_the_kill_is_refused():
+    done = Done(fingerprint={"engine": "vllm 1", "flags": "a"})
+    require_same_service(done, {"engine": "vllm 1", "flags": "a"})
+    require_same_service(Done(), {"engine": "vllm 2"})
+    with pytest.raises(NotReadyError, match="engine differ from what was measured before"):
+        require_same_service(done, {"engine": "vllm 2", "flags": "a"})
