@@ -22,7 +22,7 @@ CHANGED = {
     "same": HEALTHY,
     "slow": "--ttft-ms 230 --itl-ms 5.7",
     "sparse": "--ttft-ms 200 --itl-ms 13.1",
-    "sick": f"{QUICK} --accuracy 0 --fault usage_total_wrong --fault http_503:every=16",
+    "sick": f"{QUICK} --accuracy 0 --fault usage_total_wrong --fault http_503:every=10",
 }
 PERF_ONLY = {"stages": {"functional": False, "accuracy": False}}
 PERF = {

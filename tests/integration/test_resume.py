@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.accuracy_rig import write_questions
 from tests.rig import Runner, scenario, write_config
 
 PERF = {
@@ -92,3 +93,47 @@ def test_what_was_measured_is_not_measured_again_and_the_report_is_complete(kill
     assert not list(runner.artifacts.rglob("journal_*"))
     for path in one["artifacts"]:
         assert os.path.exists(runner.artifacts / path)  # noqa: PTH110
+
+
+def await_answers(runner, process, name, count, limit_s=90.0):
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline and process.poll() is None:
+        for file in runner.artifacts.glob(f"accuracy/{name}/*/answers_partial.jsonl"):
+            if file.read_bytes().count(b"\n") > count:
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"never had {count} answers: {process.poll()}")
+
+
+def test_no_question_is_asked_twice(tmp_path, start_mock):
+    questions = write_questions(tmp_path / "synthetic.csv", 60)
+    mock = start_mock("--answer-key", str(questions), "--ttft-ms", "60")
+    service = {"base_url": mock.base_url}
+    made = [scenario(name, mode="external", model="mock", service=service) for name in "ab"]
+    for each in made:
+        del each["served_model_name"]
+    config = write_config(tmp_path / "configs", *made)
+    profile = {"dataset": str(questions), "dataset_name": "synthetic", "threads": 4}
+    (config / "tests/accuracy/pr.yaml").write_text(json.dumps(profile))
+    flags = ("--address", "inline", "--stage", "accuracy")
+    runner = Runner(tmp_path)
+    process = runner.start(config, *flags)
+    await_answers(runner, process, "b", 10)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    [partial] = runner.artifacts.glob("accuracy/b/*/answers_partial.jsonl")
+    [table] = runner.artifacts.glob("accuracy/a/*/answers.parquet")
+    had, first, asked = partial.read_bytes().count(b"\n") - 1, table.read_bytes(), mock.stats()
+    [command] = runner.artifacts.glob("runs/*/command.json")
+    done = runner(config, *flags, "--resume", json.loads(command.read_text())["run_id"])
+    assert done.code == 0, done.out + done.err
+    assert mock.stats()["issued"] - asked["issued"] == 60 - had + 2  # 就绪阶梯问两次
+    assert done.report["resumed"] == ["a: the whole scenario", f"b: {had} answers"]
+    a, b = done.scenario("a"), done.scenario("b")
+    assert (a["accuracy"]["n"], b["accuracy"]["n"]) == (60, 60)
+    assert b["accuracy"]["resumed"] == had
+    assert table.read_bytes() == first
+    assert not partial.exists()
+    assert [step["rung"] for step in a["ready_steps"]] == [s["rung"] for s in b["ready_steps"]]
+    for path in (*a["artifacts"], *b["artifacts"]):
+        assert (runner.artifacts / path).is_file(), path
