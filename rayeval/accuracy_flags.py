@@ -14,8 +14,8 @@ from rayeval.config.profile import read_profile
 from rayeval.domain.accuracy import AccuracySpec
 from rayeval.errors import UsageError
 from rayeval.export.files import Artifacts
+from rayeval.export.journal import PARTIAL
 
-PARTIAL = "answers_partial.jsonl"
 NAMES: Mapping[str, str] = {
     "dataset": "--dataset",
     "dataset_name": "--dataset-name",

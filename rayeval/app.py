@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import secrets
@@ -17,13 +16,12 @@ from rich.console import Console
 from rayeval import config
 from rayeval.domain.report import RunReport
 from rayeval.domain.run import RunSpec
-from rayeval.domain.verdict import GateSpec, Verdict
-from rayeval.errors import CancelledRun, InfrastructureError, UsageError
+from rayeval.domain.verdict import Verdict
+from rayeval.errors import CancelledRun, InfrastructureError
 from rayeval.export import markdown, report_json, terminal
 from rayeval.export.files import Artifacts
-from rayeval.gate.baseline import find_baseline
-from rayeval.gate.judge import judge
 from rayeval.inputs import provenance_of, write_inputs
+from rayeval.judging import Reference, find_reference
 from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.inline import InlineExecutor
 from rayeval.pipeline.papers import papers
@@ -31,6 +29,7 @@ from rayeval.pipeline.run import run
 from rayeval.progress import choose_view
 from rayeval.publish import Published, publish, require_gateway
 from rayeval.publish import exit_code as publish_code
+from rayeval.resuming import find_interrupted, take_up_answers
 from rayeval.service.aftermath import sweep_before
 from rayeval.service.owner import this_process
 from rayeval.service.sweep import EMBEDDED
@@ -59,6 +58,7 @@ class RunOptions:
     stages: tuple[str, ...]
     baseline: Path | None
     manner: Manner
+    resume: str | None = None
 
 
 def main_job(options: RunOptions, console: Console) -> int:
@@ -69,10 +69,14 @@ def main_job(options: RunOptions, console: Console) -> int:
         scenarios=options.scenarios,
         stages=options.stages,
         env=dict(os.environ),
-        run_id=new_run_id(),
+        run_id=options.resume or new_run_id(),
         baseline=str(options.baseline) if options.baseline else None,
     )
-    return carry_out(spec, options.manner, console, seek_baseline=True)
+    stamp = None
+    if options.resume is not None:
+        stamp = find_interrupted(options.manner.artifacts, spec)
+        spec = take_up_answers(spec, Artifacts(options.manner.artifacts, stamp))
+    return carry_out(spec, options.manner, console, seek_baseline=True, resumed=stamp)
 
 
 def new_run_id() -> str:
@@ -81,15 +85,25 @@ def new_run_id() -> str:
 
 
 def carry_out(
-    spec: RunSpec, manner: Manner, console: Console, *, seek_baseline: bool = False
+    spec: RunSpec,
+    manner: Manner,
+    console: Console,
+    *,
+    seek_baseline: bool = False,
+    resumed: str | None = None,
 ) -> int:
-    """一次运行从输入到退出码；`seek_baseline`：没点名基线时自己去产物目录里找。"""
-    if spec.baseline is not None:  # 名字写错要在测量几小时之前说
-        find_baseline(Path(spec.baseline), report_json.decode)
+    """一次运行从输入到退出码；`seek_baseline`：没点名基线时自己去产物目录里找。
+
+    `resumed` 是接着跑的那一次的时间标签。
+    """
+    place = Path(spec.baseline) if spec.baseline else manner.artifacts if seek_baseline else None
+    reference = find_reference(  # 名字写错要在测量几小时之前说
+        place, spec.resets, named=spec.baseline is not None, exclude_run_id=spec.run_id
+    )
     require_gateway(spec, manner.push)
     exams = papers(spec)
-    stamp = spec.run_id.partition("-")[0]
-    artifacts = Artifacts(manner.artifacts, _claim(manner.artifacts, stamp))
+    stamp = resumed or _claim(manner.artifacts, spec.run_id.partition("-")[0])
+    artifacts = Artifacts(manner.artifacts, stamp)
     artifacts.prepare()
     provenance = provenance_of(Path(spec.config_dir))
     write_inputs(artifacts, spec, provenance, manner.address)
@@ -103,8 +117,10 @@ def carry_out(
             *(spec, executor, artifacts, provenance, view.watch),
             exams=exams,
             parallel=manner.parallel,
+            baseline=reference.report,
+            resume=resumed is not None,
         )
-    report, verdict = conclude(report, spec, artifacts, seek_baseline=seek_baseline)
+    report, verdict = conclude(report, spec, artifacts, reference)
     code = CancelledRun.exit_code if report.interrupted else verdict.exit_code
     published = publish(report, verdict, spec, artifacts, manner.push)
     code = publish_code(code, published, spec.push)
@@ -132,25 +148,15 @@ def _executor(address: str, ship: str) -> Iterator[Executor]:
 
 
 def conclude(
-    report: RunReport, spec: RunSpec, artifacts: Artifacts, *, seek_baseline: bool
+    report: RunReport, spec: RunSpec, artifacts: Artifacts, reference: Reference
 ) -> tuple[RunReport, Verdict]:
-    """存报告，找基线，配对，裁决，写 report.md；返回配过对的报告与裁决。
-
-    去找时用产物目录里最新的绿色每日。
-    """
+    """存报告，与基线配对，裁决，写 report.md；返回配过对的报告与裁决。"""
     artifacts.write(artifacts.run("report.json"), report_json.encode(report))
-    place = Path(spec.baseline) if spec.baseline else artifacts.root if seek_baseline else None
-    found = place and find_baseline(place, report_json.decode, exclude_run_id=report.run_id)
-    baseline, name = found or (None, None)
-    if baseline is not None and name is not None:
-        from rayeval.pipeline.pairing import pair_up
-
-        report = pair_up(report, artifacts.root, baseline, Path(name))
+    paired = reference.pair(report, artifacts.root)
+    if paired != report:
+        report = paired
         artifacts.write(artifacts.run("report.json"), report_json.encode(report))
-    verdict = judge(report, baseline, spec.gate, baseline_name=name)
-    if place is None:  # 没有去找，就不说没有找到
-        told = tuple(f for f in verdict.findings if f.kind != "missing_baseline")
-        verdict = dataclasses.replace(verdict, findings=told)
+    verdict = reference.judge(report, spec.gate, artifacts.root)
     artifacts.write(artifacts.run("report.md"), markdown.report_md(report, verdict))
     return report, verdict
 
@@ -193,44 +199,3 @@ def _claim(root: Path, stamp: str) -> str:
             raise InfrastructureError(message) from error
         else:
             return candidate
-
-
-def judge_stored(
-    stored: Path, baseline: Path | None, config_dir: Path | None, console: Console, *, as_json: bool
-) -> int:
-    """对存盘的报告再判一次，说出来，返回退出码。"""
-    report, verdict = judge_again(stored, baseline, config_dir)
-    if as_json:
-        body = {"exit_code": verdict.exit_code, "baseline": verdict.baseline}
-        findings = [dataclasses.asdict(finding) for finding in verdict.findings]
-        console.file.write(json.dumps(body | {"findings": findings}, default=str) + "\n")
-    else:
-        for renderable in terminal.summary(report, verdict):
-            console.print(renderable, highlight=False)
-    return verdict.exit_code
-
-
-def stored_report(stored: Path) -> Path:
-    """RUN 这个参数 → report.json；目录、文件都行，没有抛 UsageError。"""
-    file = stored / "report.json" if stored.is_dir() else stored
-    if not file.is_file():
-        message = f"{stored}: no report.json there; name a stored run"
-        raise UsageError(message)
-    return file
-
-
-def judge_again(
-    stored: Path, baseline: Path | None, config_dir: Path | None
-) -> tuple[RunReport, Verdict]:
-    """存盘的报告与对它的裁决；阈值取自配置，没给则用默认。"""
-    file = stored_report(stored)
-    report = report_json.decode(file.read_bytes(), str(file))
-    place = baseline or file.resolve().parent.parent.parent
-    found = find_baseline(place, report_json.decode, exclude_run_id=report.run_id)
-    base, name = found or (None, None)
-    thresholds = (
-        config.load_gate(config_dir, report.run_type, dict(os.environ))
-        if config_dir
-        else GateSpec()
-    )
-    return report, judge(report, base, thresholds, baseline_name=name)

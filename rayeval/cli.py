@@ -72,6 +72,10 @@ def run(
     stage: Stages = None,
     artifacts: Artifacts = Path("artifacts"),
     baseline: Baseline = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="RUN_ID", help="Go on with a run that was killed; same flags."),
+    ] = None,
     ship: Ship = "installed",
     parallel: Annotated[
         int | None, typer.Option(min=1, help="Scenarios at a time; default: the number of nodes.")
@@ -105,6 +109,7 @@ def run(
                 as_json=as_json,
                 push=push,
             ),
+            resume=resume,
         )
         catch_signals()
         return main_job(options, console())
@@ -231,11 +236,15 @@ def schema(
 @cli.command(help="Judge a stored run again, against a stored baseline.", epilog=EXIT_CODES)
 def gate(
     stored: Annotated[
-        Path, typer.Argument(metavar="RUN", help="report.json or its runs/{ts}/ directory.")
+        Path,
+        typer.Argument(metavar="RUN", help="report.json, its directory, or artifacts: the newest."),
     ],
     baseline: Baseline = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="Take the thresholds from this matrix.yaml.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Append the report to this Markdown file.")
     ] = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -244,9 +253,38 @@ def gate(
 
     def job() -> int:
         """读、判、说。"""
-        from rayeval.app import judge_stored
+        from rayeval.judging import judge_stored
 
-        return judge_stored(stored, baseline, config, console(), as_json=as_json)
+        return judge_stored(stored, baseline, config, console(), as_json=as_json, markdown=markdown)
+
+    leave(job, debug=debug)
+
+
+@cli.command(
+    help="Compare two stored runs: B against A, by the gate's rules for measured values.",
+    epilog=EXIT_CODES,
+)
+def compare(
+    before: Annotated[
+        Path, typer.Argument(metavar="A", help="report.json, its directory, or artifacts.")
+    ],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The same, for the later run.")],
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Take thresholds and resets from here.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Append the comparison to this Markdown file.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """两次存盘的运行对照。"""
+
+    def job() -> int:
+        """读、判、说。"""
+        from rayeval.judging import compare_stored
+
+        return compare_stored(before, after, config, markdown, console(), as_json=as_json)
 
     leave(job, debug=debug)
 

@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from rayeval import config
-from rayeval.app import judge_again, stored_report
 from rayeval.domain.push import PushSpec
 from rayeval.domain.report import CellSummary, RunReport, ScenarioReport
 from rayeval.domain.verdict import Verdict
@@ -25,6 +24,7 @@ from rayeval.export import acs_csv, exposition, junit
 from rayeval.export.files import Artifacts
 from rayeval.export.metrics import samples, unix_time
 from rayeval.export.pushgateway import group_path, opened
+from rayeval.judging import judge_again, stored_report
 from rayeval.publish import NO_URL, deliver
 
 

@@ -8,6 +8,7 @@ from rayeval.config.resolve import (
     load,
     load_gate,
     load_push,
+    load_resets,
     push_from_environment,
     validate,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "load",
     "load_gate",
     "load_push",
+    "load_resets",
     "plan_rows",
     "push_from_environment",
     "redact",

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from rayeval.config import crosscheck
 from rayeval.config.diagnosis import build
 from rayeval.config.document import Document, beside, read
-from rayeval.config.schema import RUN_TYPES, MatrixFile, ProvidersFile, ScenarioFile
+from rayeval.config.schema import RUN_TYPES, MatrixFile, ProvidersFile, ResetsFile, ScenarioFile
 from rayeval.domain.accuracy import AccuracySpec
 from rayeval.domain.functional import FunctionalSpec
 from rayeval.domain.model import Model
@@ -41,6 +41,7 @@ class ConfigTree:
     root: Path
     matrix: MatrixFile = field(default_factory=MatrixFile)
     providers: ProvidersFile = field(default_factory=ProvidersFile)
+    resets: ResetsFile = field(default_factory=ResetsFile)
     scenarios: dict[str, Source[ScenarioFile]] = field(default_factory=dict)
     functional: dict[str, Source[FunctionalSpec]] = field(default_factory=dict)
     perf: dict[str, Source[PerfSpec]] = field(default_factory=dict)
@@ -76,6 +77,18 @@ class ConfigLoader:
             raise ConfigError(_first_of_each(self._problems))
         return matrix
 
+    def load_resets(self) -> ResetsFile:
+        """只读 baseline_resets.yaml，没有这份文件即没有重置；有错抛 ConfigError。"""
+        self._problems = []
+        resets = self._resets()
+        if self._problems:
+            raise ConfigError(_first_of_each(self._problems))
+        return resets or ResetsFile()
+
+    def _resets(self) -> ResetsFile | None:
+        """基线重置的账；没有或读不成为 None。"""
+        return self._value(self._single("baseline_resets.yaml", required=False), ResetsFile)
+
     def scan(self, run_types: Sequence[str] = RUN_TYPES) -> tuple[ConfigTree, list[Problem]]:
         """读出全部文件与全部问题；有问题时值可能不全。"""
         self._problems = []
@@ -93,6 +106,7 @@ class ConfigLoader:
         )
         tree.matrix = self._value(documents.matrix, MatrixFile) or tree.matrix
         tree.providers = self._value(documents.providers, ProvidersFile) or tree.providers
+        tree.resets = self._resets() or tree.resets
         tree.functional = self._values(documents.functional, FunctionalSpec)
         tree.perf = self._values(documents.perf, PerfSpec)
         tree.accuracy = self._values(documents.accuracy, AccuracySpec)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rayeval.config.schema import KINDS, FileKind
+from rayeval.config.study import STUDY
 
 Json = dict[str, Any]
 
@@ -91,7 +92,7 @@ def _readme() -> str:
     overview = "".join(f"| `{kind.pattern}` | {kind.about} |\n" for kind in KINDS)
     overview += "| `deploy/*.yaml` | Kubernetes manifests that scenarios name. |\n"
     tables = "".join(_section(kind) for kind in KINDS)
-    return _INTRODUCTION + overview + _RULES + tables
+    return _INTRODUCTION + overview + _RULES + tables + STUDY
 
 
 def _section(kind: FileKind) -> str:

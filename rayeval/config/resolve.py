@@ -32,7 +32,7 @@ from rayeval.domain.service import (
     Manifest,
     ServiceSpec,
 )
-from rayeval.domain.verdict import GateSpec
+from rayeval.domain.verdict import BaselineReset, GateSpec
 from rayeval.errors import Problem, UsageError
 from rayeval.manifest import variables
 
@@ -74,6 +74,7 @@ def load(
         plans=plans,
         gate=_gate(tree.matrix, run_type),
         push=_push(tree.matrix, tree.root, env),
+        resets=tree.resets.resets,
         baseline=baseline,
         narrowed=bool(scenarios or stages),
     )
@@ -118,6 +119,14 @@ def push_from_environment(spec: PushSpec, env: Mapping[str, str] | None) -> Push
     except ValidationError:  # 里头的值可能带着密码，只说是哪一个变量
         msg = "PROM_PUSHGATEWAY_URL is no Pushgateway; write http://HOST:PORT or https://HOST:PORT"
         raise UsageError(msg) from None
+
+
+def load_resets(
+    config_dir: Path, env: Mapping[str, str] | None = None
+) -> tuple[BaselineReset, ...]:
+    """baseline_resets.yaml 里的全部重置；`config_dir` 也可以是其中一份文件。错抛 ConfigError。"""
+    folder = config_dir.parent if config_dir.is_file() else config_dir
+    return ConfigLoader(folder, env).load_resets().resets
 
 
 def _gate(matrix: MatrixFile, run_type: str) -> GateSpec:

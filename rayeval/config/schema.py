@@ -12,7 +12,7 @@ from rayeval.domain.model import Model
 from rayeval.domain.perf import PerfSpec
 from rayeval.domain.push import PushSpec
 from rayeval.domain.scenario import Mode, Provider, Quant, Reasoning, Resources
-from rayeval.domain.verdict import GateSpec
+from rayeval.domain.verdict import BaselineReset, GateSpec
 
 RUN_TYPES: tuple[str, ...] = ("pr", "daily")
 """运行类型，也是默认档位的名字。"""
@@ -188,6 +188,14 @@ class ProvidersFile(Model):
     providers: tuple[Provider, ...] = Field(default=(), description="the providers; ids are unique")
 
 
+class ResetsFile(Model):
+    """baseline_resets.yaml：基线重置的账，只添不改，与代码一样要人复核。"""
+
+    resets: tuple[BaselineReset, ...] = Field(
+        default=(), description="each one discards the older baselines of a scenario"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class FileKind:
     """一种配置文件：名字、在配置目录里的样子、形状、一句英文说明。"""
@@ -234,6 +242,12 @@ KINDS: tuple[FileKind, ...] = (
         "tests/accuracy/*.yaml",
         AccuracySpec,
         "An accuracy profile: dataset, sampling and the score that must be reached.",
+    ),
+    FileKind(
+        "baseline_resets",
+        "baseline_resets.yaml",
+        ResetsFile,
+        "Baselines that no longer count, since when, why and by whom; reviewed like code.",
     ),
 )
 """全部文件种类；参考文档与 JSON Schema 由此生成。"""

@@ -41,11 +41,19 @@ class CaseFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class SuiteFinished:
+    """一个套件（能力探测也算一个）的用例都有了结局。"""
+
+    suite: str
+
+
+@dataclass(frozen=True, slots=True)
 class CellFinished:
-    """一个 cell 测完：汇总、证书与原始行（REQUESTS）。"""
+    """一个 cell 测完：汇总、证书与原始行（REQUESTS）；`again` 是越界之后的复测。"""
 
     report: CellReport
     requests: pa.Table
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,7 @@ Event = (
     StageStarted
     | Progress
     | CaseFinished
+    | SuiteFinished
     | CellFinished
     | Answered
     | AnswersFinished

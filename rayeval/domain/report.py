@@ -182,7 +182,10 @@ class CellReport:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioReport:
-    """一个场景的全部结论。`fingerprint` 是硬件、引擎、参数等身份，不同则不可比。"""
+    """一个场景的全部结论。`fingerprint` 是硬件、引擎、参数等身份，不同则不可比。
+
+    `confirmations` 是越界的 cell 的复测，不替代 `cells`。
+    """
 
     scenario: str
     mode: str
@@ -195,6 +198,7 @@ class ScenarioReport:
     stages: tuple[StageResult, ...] = ()
     cases: tuple[CaseResult, ...] = ()
     cells: tuple[CellReport, ...] = ()
+    confirmations: tuple[CellReport, ...] = ()
     accuracy: Accuracy | None = None
     time_to_ready_s: float | None = None
     ready_steps: tuple[ReadyStep, ...] = ()
@@ -223,6 +227,7 @@ class RunReport:
     """一次运行的全部结论；存为 `runs/{ts}/report.json`。
 
     `narrowed` 是命令行只挑了一部分（--scenario、--stage）：这样的运行不能成为基线。
+    `resumed` 是接着跑时照搬、没有重测的，一个场景一句。
     """
 
     run_id: str
@@ -235,4 +240,5 @@ class RunReport:
     scenarios: tuple[ScenarioReport, ...]
     interrupted: bool = False
     narrowed: bool = False
+    resumed: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION

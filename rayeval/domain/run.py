@@ -10,7 +10,7 @@ from rayeval.domain.model import Model
 from rayeval.domain.perf import PerfSpec
 from rayeval.domain.push import PushSpec
 from rayeval.domain.scenario import Scenario
-from rayeval.domain.verdict import GateSpec
+from rayeval.domain.verdict import BaselineReset, GateSpec
 
 
 class ScenarioPlan(Model):
@@ -52,5 +52,6 @@ class RunSpec(Model):
     plans: tuple[ScenarioPlan, ...]
     gate: GateSpec = GateSpec()
     push: PushSpec = PushSpec()
+    resets: tuple[BaselineReset, ...] = ()
     baseline: str | None = None
     narrowed: bool = False

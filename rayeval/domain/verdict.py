@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from rayeval.domain.model import Model
 
@@ -27,11 +28,52 @@ class GateSpec(Model):
             "to the letter"
         ),
     )
+    mode: str = Field(
+        default="contract",
+        pattern="^(contract|robust)$",
+        description=(
+            "what decides: contract, the limits to the letter, or robust, which fails only beyond "
+            "doubt; both are printed"
+        ),
+    )
+    confirm: str = Field(
+        default="auto",
+        pattern="^(auto|always|never)$",
+        description="measure a cell beyond a limit once more: auto, in mode robust; always; never",
+    )
+    confidence: float = Field(
+        default=0.95, gt=0.5, lt=1, description="confidence of the robust mode's intervals"
+    )
+    min_p99_samples: int = Field(
+        default=100,
+        ge=1,
+        description="samples on each side below which a P99 can't fail in mode robust",
+    )
     missing_baseline: str = Field(
         default="warn",
         pattern="^(ignore|warn|fail)$",
         description="what a missing baseline is worth",
     )
+
+    @property
+    def reruns(self) -> bool:
+        """越界的 cell 是否在运行中复测一次。"""
+        return self.confirm == "always" or (self.confirm == "auto" and self.mode == "robust")
+
+
+class BaselineReset(Model):
+    """一次基线重置：某刻之前的基线对某个场景不再作数；谁、为何，都写在仓库里。"""
+
+    scenario: str = Field(description="scenario id; '*': every scenario")
+    before: datetime = Field(description="baselines of runs that began before this do not count")
+    reason: str = Field(min_length=10, description="why the old numbers no longer hold")
+    by: str = Field(min_length=1, description="who decided, as the team knows them")
+
+    @field_validator("before")
+    @classmethod
+    def _aware(cls, value: datetime) -> datetime:
+        """没写时区的当作 UTC。"""
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class Level(StrEnum):
@@ -48,8 +90,11 @@ class Level(StrEnum):
 class Finding:
     """一条发现：哪条规则、在哪、数字与阈值、一句话。
 
-    `kind` 取 passed broken improved missing_baseline incomparable uncertified not_measured；
-    `change` 是相对变化（now − base）/base，没有基线时为 None。
+    `kind` 取 passed broken doubtful improved missing_baseline incomparable uncertified
+    not_measured；doubtful 是 robust 判法下越了界而证据不足的。
+    `change` 是相对变化（now − base）/base，没有基线时为 None；`n` 是两边较少的样本数；
+    `low`、`high` 是变化（失败率则是它自己）的置信区间；
+    `robust` 是 robust 判法对越界的看法：broken、inconclusive，没有越界为空。
     """
 
     rule: str
@@ -62,6 +107,10 @@ class Finding:
     base: float | None = None
     change: float | None = None
     threshold: float | None = None
+    n: int | None = None
+    low: float | None = None
+    high: float | None = None
+    robust: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from rayeval.export.files import Artifacts
 
 Row = dict[str, Any]
 FORMAT = "rayeval answers 1"
+PARTIAL = "answers_partial.jsonl"
+"""流水的文件名；考完就没有它了。"""
 
 
 class Journal:
@@ -40,7 +42,11 @@ class Journal:
         self._append(dataclasses.asdict(answer))
 
     def take_over(self, earlier: Path) -> None:
-        """把中断的那次答好的抄过来，全文都在。"""
+        """把中断的那次答好的抄过来，全文都在；那就是自己这一份时，接在它后面写。"""
+        own = self._artifacts.path(self._path)
+        if own.exists() and own.samefile(earlier):
+            self._reopen(own)
+            return
         for answer in _answers(earlier):
             if answer.error_class is None:
                 self.add(answer)
@@ -63,6 +69,18 @@ class Journal:
         self._artifacts.path(self._path).unlink(missing_ok=True)
         self._offsets.clear()
         self._size = 0
+
+    def _reopen(self, own: Path) -> None:
+        """认出已有的各行，截去写了一半的末行。"""
+        with own.open("r+b") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                body = _parsed(line)
+                if "index" in body and body.get("error_class") is None:
+                    self._offsets[body["index"]] = self._size
+                self._size += len(line)
+            file.truncate(self._size)
 
     def _append(self, body: Row) -> None:
         """接上一行。"""

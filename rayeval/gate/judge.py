@@ -7,7 +7,11 @@ from dataclasses import replace
 from rayeval.domain.report import RunReport, ScenarioReport, Status
 from rayeval.domain.verdict import Finding, GateSpec, Level, Verdict
 from rayeval.gate.compare import comparable
+from rayeval.gate.robust import reconsider
+from rayeval.gate.rows import Rows, no_rows
 from rayeval.gate.rules import RULES, Rule
+
+_SOFTENED = {("broken", Level.FAIL), ("doubtful", Level.INCONCLUSIVE)}
 
 PASSED, FAILED, NOTHING_READY, INCONCLUSIVE = 0, 1, 3, 4
 """退出码；spec §1 的表。"""
@@ -19,18 +23,24 @@ def judge(
     spec: GateSpec,
     *,
     baseline_name: str | None = None,
+    rows: Rows = no_rows,
+    base_rows: Rows = no_rows,
 ) -> Verdict:
     """报告、基线、阈值 → 裁决；纯函数，同样的输入总给同样的发现，次序也同。
 
     PR：功能、准确率、性能越界都失败；每日：功能失败，准确率与性能只告警。
-    测不成（且不是 optional）与无法定论不分运行类型。
+    测不成（且不是 optional）与无法定论不分运行类型。`rows` 与 `base_rows` 是两边的原始行，
+    只有 robust 的看法要用。
     """
     findings = list(_run_findings(now, baseline))
     readable = baseline is None or baseline.schema_version == now.schema_version
     known = {s.scenario: s for s in baseline.scenarios} if baseline and readable else {}
     for report in now.scenarios:
-        found = _scenario_findings(report, known.get(report.scenario), spec, compare=readable)
-        findings += [_weigh(finding, now.run_type) for finding in found]
+        base = known.get(report.scenario)
+        findings += _scenario_findings(report, base, spec, compare=readable)
+    other = baseline if readable else None
+    findings = reconsider(findings, now, other, spec, rows=rows, base_rows=base_rows)
+    findings = [_weigh(finding, now.run_type) for finding in findings]
     return Verdict(tuple(findings), _exit_code(now, findings), baseline_name)
 
 
@@ -43,6 +53,9 @@ def _run_findings(now: RunReport, baseline: RunReport | None) -> list[Finding]:
     if now.interrupted:
         message = "the run was interrupted; what it had measured is judged"
         findings.append(("interrupted", Level.WARN, "not_measured", message))
+    findings += [
+        ("resumed", Level.INFO, "resumed", f"not measured again: {words}") for words in now.resumed
+    ]
     if baseline is not None and baseline.schema_version != now.schema_version:
         message = (
             "not compared with the baseline: schema_version is "
@@ -74,8 +87,7 @@ def _weigh(finding: Finding, run_type: str) -> Finding:
         run_type == "daily"
         and rule is not None
         and rule.daily_warns
-        and finding.kind == "broken"
-        and finding.level is Level.FAIL
+        and (finding.kind, finding.level) in _SOFTENED
     )
     return replace(finding, level=Level.WARN) if softened else finding
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -33,6 +33,7 @@ _STOP_S = 15.0
 """叫停之后等压测者多久，秒。"""
 
 INTERRUPTED = "the cell was interrupted"
+LOST = "the service was lost"
 
 Alive = Callable[[], str | None]
 """服务死了就说出死因，活着为 None。"""
@@ -46,18 +47,25 @@ def drive(
     provider: Provider,
     run_id: str,
     alive: Alive = lambda: None,
+    cells: Sequence[Cell] | None = None,
 ) -> Iterator[Progress | CellFinished]:
     """逐个 cell 地测，边测边给进度，每测完一个给一个 CellFinished。
 
+    `cells` 只测其中一部分（复测、接着跑），缺省为档位的全部。
     服务中途死去：给出手上这个 cell 已有的部分，然后抛 ServiceLostError。
     提前关闭（或 Ctrl-C）时叫停压测组。
     """
-    stage = _Stage(spec, endpoint, crew, provider=provider, run_id=run_id, alive=alive)
+    stage = _Stage(spec, endpoint, crew, provider=provider, run_id=run_id, alive=alive, cells=cells)
     try:
         yield from stage.run()
     except BaseException:
         crew.cancel()
         raise
+
+
+def cut_short(report: CellReport) -> bool:
+    """这个 cell 没有测完：被中断，或服务中途没了。"""
+    return any(reason.startswith((INTERRUPTED, LOST)) for reason in report.certificate.reasons)
 
 
 class _Stage:
@@ -72,6 +80,7 @@ class _Stage:
         provider: Provider,
         run_id: str,
         alive: Alive,
+        cells: Sequence[Cell] | None = None,
     ) -> None:
         """算好全程的请求数。"""
         self._spec = spec
@@ -82,14 +91,15 @@ class _Stage:
         self._alive = alive
         self._plans: dict[int, PromptPlan | None] = {}
         self._past = Counters()
-        self._total = sum((cell.num_requests + spec.warmup) * spec.epochs for cell in spec.cells())
+        self._cells = spec.cells() if cells is None else tuple(cells)
+        self._total = sum((cell.num_requests + spec.warmup) * spec.epochs for cell in self._cells)
 
     def run(self) -> Iterator[Progress | CellFinished]:
         """校准，然后逐个 cell。"""
         yield self._progress("calibrating prompt lengths")
         source = self._calibrate()
         yield self._progress(f"prompt lengths by {source}")
-        for cell in self._spec.cells():
+        for cell in self._cells:
             yield from self._cell(cell)
 
     def _calibrate(self) -> str:
@@ -125,7 +135,7 @@ class _Stage:
         )
         certificate = certify(hauls)
         if lost is not None:
-            why = lost if lost == INTERRUPTED else f"the service was lost: {lost}"
+            why = lost if lost == INTERRUPTED else f"{LOST}: {lost}"
             reasons = (*certificate.reasons, why)
             certificate = replace(certificate, ok=False, reasons=reasons)
         yield CellFinished(CellReport(summary, certificate), table)

@@ -59,6 +59,8 @@ class Fold:
                 report = replace(report, ready_steps=(*report.ready_steps, step))
             case CaseFinished(case=case):
                 report = replace(report, cases=(*report.cases, case))
+            case CellFinished(report=cell, again=True):
+                report = replace(report, confirmations=(*report.confirmations, cell))
             case CellFinished(report=cell):
                 report = replace(report, cells=(*report.cells, cell))
             case AnswersFinished(accuracy=accuracy):

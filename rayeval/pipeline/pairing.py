@@ -40,7 +40,12 @@ def _pair(
 ) -> ScenarioReport:
     """一个场景。"""
     mine, others = now.accuracy, then.accuracy
-    if mine is None or others is None or not _comparable(mine, others):
+    if mine is None:
+        return now
+    if mine.paired is not None and mine.paired.baseline != name:  # 那是与别的基线配的
+        mine = replace(mine, paired=None)
+        now = replace(now, accuracy=mine)
+    if others is None or not _comparable(mine, others):
         return now
     ours, base = _scores(now, root), _scores(then, away)
     if not ours or not base:

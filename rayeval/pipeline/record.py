@@ -25,13 +25,14 @@ from rayeval.domain.events import (
     Progress,
     StageFinished,
     StageStarted,
+    SuiteFinished,
 )
 from rayeval.domain.functional import CaseResult
 from rayeval.domain.load import Certificate
 from rayeval.domain.report import CellReport
 from rayeval.domain.run import ScenarioPlan
 from rayeval.export.files import Artifacts
-from rayeval.export.journal import Journal
+from rayeval.export.journal import PARTIAL, Journal
 
 
 class Recorder:
@@ -45,7 +46,7 @@ class Recorder:
         self._cases: list[CaseResult] = []
         self._cells: list[CellReport] = []
         self._tables: list[pa.Table] = []
-        partial = artifacts.accuracy(self._id, "answers_partial.jsonl")
+        partial = artifacts.accuracy(self._id, PARTIAL)
         self._journal = Journal(artifacts, partial, dict(exam.identity) if exam else {})
 
     def record(self, event: Event) -> list[str]:
@@ -56,6 +57,8 @@ class Recorder:
                 return [self._artifacts.append(path, data)]
             case CaseFinished(case=case):
                 self._cases.append(case)
+            case CellFinished(report=report, requests=table, again=True):
+                return self._again(report, table)
             case CellFinished(report=report, requests=table):
                 return self._cell(report, table)
             case Answered(answer=answer):
@@ -116,6 +119,13 @@ class Recorder:
         write, where = self._artifacts.write, self._artifacts.perf
         return [write(where(self._id, name), data) for name, data in files.items()]
 
+    def _again(self, report: CellReport, table: pa.Table) -> list[str]:
+        """一个 cell 的复测：只留原始行，一个 cell 一份，不与正式的混在一起。"""
+        from rayeval.export import parquet
+
+        name = self._artifacts.perf(self._id, f"confirm_{report.summary.id}.parquet")
+        return [self._artifacts.write(name, parquet.parquet(table))]
+
     def _rows(self) -> list[str]:
         """全部请求的 Parquet，带 ITL。"""
         if not self._tables:
@@ -126,7 +136,10 @@ class Recorder:
         return [self._artifacts.write(self._artifacts.perf(self._id, "requests.parquet"), data)]
 
     def _answers(self, accuracy: Accuracy) -> list[str]:
-        """simple-evals 形状的三份文件与全部作答；写完之后流水不必留。"""
+        """simple-evals 形状的三份文件与全部作答；写完之后流水不必留。
+
+        接着跑而这里早已考完的，没有流水，先前写好的照旧。
+        """
         from rayeval.export import answers, simple_evals
 
         spec, journal = self._plan.accuracy, self._journal
@@ -146,9 +159,10 @@ class Recorder:
         written = []
         for name, way in ways.items():
             path = self._artifacts.accuracy(self._id, name)
-            with self._artifacts.opened(path) as file:
-                way(file)
             written.append(path)
+            if journal.paths() or not self._artifacts.path(path).exists():
+                with self._artifacts.opened(path) as file:
+                    way(file)
         journal.drop()
         return written
 
@@ -169,7 +183,7 @@ def _certificates(cells: list[CellReport]) -> bytes:
 
 def event_line(scenario: str, event: Event) -> bytes | None:
     """事件 → events.jsonl 的一行；日志与大表不进来，进度太密也不进来。"""
-    if isinstance(event, LogChunk | Progress | Answered):
+    if isinstance(event, LogChunk | Progress | Answered | SuiteFinished):
         return None
     body: dict[str, object] = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from rayeval.domain.accuracy import Exam
 from rayeval.domain.events import Event, LogChunk, ServiceReady, StageFinished, StageStarted
 from rayeval.domain.report import StageResult, Status
+from rayeval.domain.resume import NOTHING, Done
 from rayeval.domain.run import ScenarioPlan
-from rayeval.errors import LaunchError, ServiceError
+from rayeval.errors import LaunchError, NotReadyError, ServiceError
 from rayeval.perf.crew import LoadCrew
 from rayeval.perf.sizing import enough_workers
 from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.fingerprint import fingerprint
-from rayeval.pipeline.stage import STAGES, Bench, Outcomes
+from rayeval.pipeline.stage import NO_YARDSTICK, STAGES, Bench, Outcomes, Yardstick
 from rayeval.service.backoff import Budget
 from rayeval.service.launcher import launch
 from rayeval.service.readiness import await_ready
@@ -32,13 +33,18 @@ SMALL_CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class ScenarioTask:
-    """送往某个节点的一件活：一个场景的计划、本次运行的名字、配置所在、出好的卷、谁起的。"""
+    """送往某个节点的一件活：一个场景的计划、本次运行的名字、配置所在。
+
+    还有出好的卷、谁起的、比较的尺子、先前已测完的。
+    """
 
     plan: ScenarioPlan
     run_id: str
     config_dir: str
     exam: Exam | None = None
     owner: str = ""
+    yardstick: Yardstick = NO_YARDSTICK
+    done: Done = NOTHING
 
 
 def resources(task: ScenarioTask) -> Mapping[str, float]:
@@ -59,13 +65,13 @@ def run_scenario(task: ScenarioTask, executor: Executor) -> Iterator[Event]:
         context = LaunchContext(task.run_id, executor.host(), task.owner)
         budget = Budget(plan.scenario.service.startup_timeout_s)
         yield from course.walk("launch", lambda: _launch(stack, plan, context, course))
-        yield from course.walk("ready", lambda: _ready(task, course.service, budget))
+        yield from course.walk("ready", lambda: _ready(task, course, budget))
         for name in plan.planned:
-            if name in STAGES:
+            if name in STAGES and name not in task.done.stages:
                 yield from course.walk(
                     name,
                     lambda name=name: STAGES[name](  # type: ignore[misc]
-                        _bench(task, executor, crew, course.service)
+                        _bench(task, executor, crew, course)
                     ),
                 )
         yield from course.walk("teardown", lambda: _teardown(course.service), always=True)
@@ -80,11 +86,21 @@ def _crew(stack: ExitStack, plan: ScenarioPlan, executor: Executor) -> LoadCrew 
     return stack.enter_context(executor.crew(enough_workers(plan.perf, executor.cores())))
 
 
-def _bench(
-    task: ScenarioTask, executor: Executor, crew: LoadCrew | None, service: Running
-) -> Bench:
+def _bench(task: ScenarioTask, executor: Executor, crew: LoadCrew | None, course: _Course) -> Bench:
     """就绪之后的测量台。"""
-    return Bench(task.plan, service.endpoint, executor, crew, service.death, task.run_id, task.exam)
+    service = course.service
+    return Bench(
+        task.plan,
+        service.endpoint,
+        executor,
+        crew,
+        service.death,
+        task.run_id,
+        task.exam,
+        task.yardstick,
+        course.fingerprint,
+        task.done,
+    )
 
 
 def _launch(
@@ -96,22 +112,36 @@ def _launch(
     return Status.PASS, ""
 
 
-def _ready(task: ScenarioTask, service: Running, budget: Budget) -> Outcomes:
+def _ready(task: ScenarioTask, course: _Course, budget: Budget) -> Outcomes:
     """攀完就绪阶梯；就绪事件补上硬件与参数的身份。预算从启动算起，启动用掉的也算。"""
     plan = task.plan
     spec = plan.scenario.service
     for event in await_ready(
-        service,
+        course.service,
         health_path=spec.health_path,
         budget=budget,
         max_tokens_field=plan.scenario.provider.max_tokens_field,
     ):
         if isinstance(event, ServiceReady):
             identity = fingerprint(plan, dict(event.fingerprint), task.config_dir)
+            course.fingerprint = dict(identity)
+            require_same_service(task.done, course.fingerprint)
             yield replace(event, fingerprint=identity)
         else:
             yield event
     return Status.PASS, ""
+
+
+def require_same_service(done: Done, fingerprint: Mapping[str, str]) -> None:
+    """接着测的得是同一个服务：身份变了就不把两个服务的数拼成一份报告。"""
+    before = dict(done.fingerprint)
+    changed = [k for k in sorted(before | dict(fingerprint)) if before.get(k) != fingerprint.get(k)]
+    if before and changed:
+        message = (
+            f"{', '.join(changed)} differ from what was measured before the interruption; "
+            "start a new run instead of --resume"
+        )
+        raise NotReadyError(message)
 
 
 def _teardown(service: Running) -> Outcomes:
@@ -128,6 +158,7 @@ class _Course:
         """从起点开始。"""
         self.running: Running | None = None
         self.interrupted = False
+        self.fingerprint: dict[str, str] = {}
         self._blocked = ""
         self._log_at = time.monotonic()
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from rayeval.domain.accuracy import Exam
-from rayeval.domain.events import CaseFinished, CellFinished, Event, Progress
+from rayeval.domain.events import CaseFinished, CellFinished, Event, Progress, SuiteFinished
 from rayeval.domain.functional import (
     Capability,
     CaseResult,
@@ -15,15 +15,31 @@ from rayeval.domain.functional import (
     SuiteTask,
     capability_map,
 )
-from rayeval.domain.report import Status
+from rayeval.domain.perf import Cell
+from rayeval.domain.report import CellReport, ScenarioReport, Status
+from rayeval.domain.resume import NOTHING, Done
 from rayeval.domain.run import ScenarioPlan
 from rayeval.domain.service import Endpoint
+from rayeval.domain.verdict import GateSpec
 from rayeval.errors import ServiceLostError
 from rayeval.functional.runner import probe_task, run_suite, suite_tasks
+from rayeval.gate.robust import doubtful
 from rayeval.perf.crew import LoadCrew
 from rayeval.perf.drive import drive
 from rayeval.pipeline.examine import Room, examine
 from rayeval.pipeline.executor import Crash, Executor, Kind, Profile
+from rayeval.pipeline.fold import Fold
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """途中用得上的那部分门禁：阈值，与基线里的同一个场景（没有则为 None）。"""
+
+    gate: GateSpec = field(default_factory=GateSpec)
+    base: ScenarioReport | None = None
+
+
+NO_YARDSTICK = Yardstick()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,9 @@ class Bench:
     death: Callable[[], str | None]
     run_id: str
     exam: Exam | None = None
+    yardstick: Yardstick = NO_YARDSTICK
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    done: Done = NOTHING
 
     def pulse(self) -> None:
         """服务死了就抛 ServiceLostError：不让各阶段对着一个死人等到超时。"""
@@ -56,7 +75,7 @@ def functional(bench: Bench) -> Outcomes:
     """
     spec = bench.plan.functional
     assert spec is not None  # noqa: S101 计划了才会来
-    scenario, seen = bench.plan.scenario, Counter[Outcome]()
+    scenario, seen = bench.plan.scenario, Counter(case.outcome for case in bench.done.cases)
     capabilities: tuple[Capability, ...] = ()
     if spec.probe:
         probed = yield from _suites(bench, (probe_task(scenario, bench.endpoint, spec),), seen)
@@ -76,12 +95,16 @@ def functional(bench: Bench) -> Outcomes:
 def _suites(
     bench: Bench, tasks: Sequence[SuiteTask], seen: Counter[Outcome]
 ) -> Generator[Event, None, list[CaseResult]]:
-    """跑几个套件，边跑边说，返回全部用例；各结局记进 `seen`。"""
-    cases: list[CaseResult] = []
+    """跑几个套件，边跑边说，返回全部用例；各结局记进 `seen`。测过的套件不重跑。"""
+    wanted = {task.suite for task in tasks}
+    cases = [case for case in bench.done.cases if case.suite in wanted]
+    tasks = [task for task in tasks if task.suite not in bench.done.suites]
     spec = bench.plan.functional
     profile = Profile(Kind.SUITE, width=spec.workers if spec is not None else None)
     for emission in bench.executor.fan_out(run_suite, tasks, profile, pulse=bench.pulse):
         case = emission.event
+        if emission.ended:
+            yield SuiteFinished(emission.item.suite)
         if emission.crash is not None:
             case = _crashed_suite(emission.item.suite, emission.crash)
         if case is None:
@@ -103,22 +126,51 @@ def perf(bench: Bench) -> Outcomes:
     """逐个 cell 压测；测完即 PASS，好坏由门禁说；一个成功都没有的 cell 使它 FAIL。"""
     spec = bench.plan.perf
     assert spec is not None  # noqa: S101 计划了才会来
-    assert bench.crew is not None  # noqa: S101 计划了 perf 就有压测组
-    failed = 0
-    for event in drive(
-        spec,
-        bench.endpoint,
-        bench.crew,
-        provider=bench.plan.scenario.provider,
-        run_id=bench.run_id,
-        alive=bench.death,
-    ):
+    cells = list(bench.done.cells)
+    known = {cell.summary.id for cell in cells}
+    left = [cell for cell in spec.cells() if cell.id not in known]
+    for event in _drive(bench, left, bench.run_id) if left else ():
         if isinstance(event, CellFinished):
-            failed += event.report.summary.succeeded == 0
+            cells.append(event.report)
         yield event
+    yield from _confirm(bench, cells)
+    failed = sum(cell.summary.succeeded == 0 for cell in cells)
     if failed:
         return Status.FAIL, f"cells without one successful request: {failed}"
     return Status.PASS, ""
+
+
+def _drive(bench: Bench, cells: Sequence[Cell], salt: str) -> Iterator[Progress | CellFinished]:
+    """压几个 cell；`salt` 使提示词与别的一次不同。"""
+    assert bench.plan.perf is not None  # noqa: S101 计划了才会来
+    assert bench.crew is not None  # noqa: S101 计划了 perf 就有压测组
+    return drive(
+        bench.plan.perf,
+        bench.endpoint,
+        bench.crew,
+        provider=bench.plan.scenario.provider,
+        run_id=salt,
+        alive=bench.death,
+        cells=cells,
+    )
+
+
+def _confirm(bench: Bench, measured: Sequence[CellReport]) -> Iterator[Event]:
+    """越了界的 cell 各复测一次；门禁不要求、或没有越界，就什么也不做。"""
+    gate, base = bench.yardstick.gate, bench.yardstick.base
+    if bench.plan.perf is None or not gate.reruns:
+        return
+    now = replace(
+        Fold(bench.plan).report, cells=tuple(measured), fingerprint=dict(bench.fingerprint)
+    )
+    names = doubtful(now, base, gate)
+    known = {cell.summary.id for cell in bench.done.confirmations}
+    cells = [c for c in bench.plan.perf.cells() if c.id in names and c.id not in known]
+    if not cells:
+        return
+    yield Progress("perf", f"beyond a limit, measured once more: {', '.join(names)}")
+    for event in _drive(bench, cells, f"{bench.run_id}/again"):
+        yield replace(event, again=True) if isinstance(event, CellFinished) else event
 
 
 def accuracy(bench: Bench) -> Outcomes:

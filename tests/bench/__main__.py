@@ -61,6 +61,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["gate"]:
+        from tests.bench.aa import main as gate
+
+        return gate(words[1:])
     options = parser()
     args = options.parse_args(argv)
     names = args.only.split(",")

@@ -122,3 +122,19 @@ def test_a_reply_that_utf8_can_not_hold_is_still_one_line(journal, tmp_path):
     journal.add(answer(0, reply="\ud800 line\nline\u2028"))
     lines = (tmp_path / "a/answers_partial.jsonl").read_bytes().splitlines()
     assert json.loads(lines[1])["reply"].endswith("line\nline\u2028")
+
+
+def test_the_same_run_goes_on_in_its_own_file(journal, artifacts):
+    journal.add(answer(1, reply="whole"))
+    journal.add(answer(0, error_class="timeout"))
+    path = artifacts.path("a/answers_partial.jsonl")
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"index": 7, "exam')
+    again = Journal(artifacts, "a/answers_partial.jsonl", {"dataset": "d"})
+    again.take_over(path)
+    assert path.read_bytes() == whole
+    again.add(answer(0))
+    assert [(row["index"], row["reply"]) for row in again.rows()] == [
+        (0, "Answer: B"),
+        (1, "whole"),
+    ]

@@ -67,3 +67,13 @@ def test_a_baseline_without_its_answers_is_no_trouble(run_at):
     for path in then[1].rglob("*.parquet"):
         path.write_bytes(b"not parquet")
     assert paired(run_at("now", [1, 0]), then) is None
+
+
+def test_a_pairing_with_another_baseline_does_not_stay(run_at):
+    (report, root), then = run_at("now", [1, 0]), run_at("then", [1, 1])
+    file = then[1] / "runs" / "then" / "report.json"
+    now = pair_up(report, root, then[0], file)
+    for path in root.rglob("*.parquet"):
+        path.unlink()
+    assert paired((now, root), then) == now.scenarios[0].accuracy.paired
+    assert paired((now, root), run_at("other", [1, 1])) is None

@@ -1,0 +1,128 @@
+"""两次运行的对照 → 终端的表与 Markdown；只列与基线比过的，一行一个（场景，cell，指标）。"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rayeval.domain.report import RunReport
+from rayeval.domain.verdict import Finding, Level, Verdict
+from rayeval.export.md_text import escape, number, table
+from rayeval.export.terminal import headline
+
+METRICS = {
+    "ttft_p99": "TTFT P99 (s)",
+    "e2e_p99": "E2E P99 (s)",
+    "qps": "QPS (/s)",
+    "fail_ratio": "Failed (ratio)",
+    "accuracy": "Accuracy",
+}
+"""规则名 → 表里的指标名。"""
+
+COMPARED = {*METRICS, "comparable", "baseline", "capabilities", "certificate"}
+"""对照只管这些规则；场景有没有测成、功能过没过是 `gate` 的事。"""
+
+HEADER = ("Scenario", "Cell", "Metric", "A", "B", "Change", "Limit", "Interval", "Verdict")
+_STYLE = {Level.FAIL: "red", Level.INCONCLUSIVE: "yellow", Level.WARN: "yellow", Level.INFO: "cyan"}
+
+
+def comparing(verdict: Verdict, before: RunReport) -> Verdict:
+    """只留比较的发现，准确率补上 `before` 的分数。
+
+    退出码由它们定：败为 1，无法定论、或没有一个数可比为 4，否则为 0。
+    """
+    scores = {s.scenario: s.accuracy.score for s in before.scenarios if s.accuracy is not None}
+    kept = tuple(
+        _with_base(finding, scores)
+        for finding in verdict.findings
+        if finding.rule in COMPARED and finding.kind != "not_measured"
+    )
+    levels = {finding.level for finding in kept}
+    code = 1 if Level.FAIL in levels else 4 if Level.INCONCLUSIVE in levels else 0
+    if code == 0 and not any(f.base is not None for f in kept):
+        code = 4
+    return replace(verdict, findings=kept, exit_code=code)
+
+
+def _with_base(finding: Finding, scores: Mapping[str, float]) -> Finding:
+    """准确率的发现补上另一边的分数；变化是分数之差，不是比率，所以不填。"""
+    if finding.rule != "accuracy":
+        return finding
+    return replace(finding, base=scores.get(finding.scenario))
+
+
+def comparison_tables(
+    before: RunReport, after: RunReport, verdict: Verdict
+) -> Iterator[RenderableType]:
+    """终端：对照表、表里放不下的话、一句裁决。"""
+    title = f"A {before.run_id} ({before.run_type}) → B {after.run_id} ({after.run_type})"
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for header in HEADER:
+        made.add_column(header, no_wrap=header in {"Scenario", "Cell", "Metric"})
+    for finding in _numbers(verdict):
+        style = _STYLE.get(finding.level, "")
+        made.add_row(*(Text(word, style) for word in _row(finding)))
+    yield made
+    for finding in _words(verdict):
+        yield Text(f"{finding.level.value.upper()} {_where(finding)}: {finding.message}")
+    yield headline(verdict, interrupted=False)
+
+
+def comparison_md(before: RunReport, after: RunReport, verdict: Verdict) -> bytes:
+    """同样的内容，GitHub 风格的 Markdown（UTF-8）。"""
+    rows = [[escape(word) for word in _row(finding)] for finding in _numbers(verdict)]
+    lines = [
+        f"## rayeval compare: exit code {verdict.exit_code}",
+        "",
+        f"A {escape(before.run_id)} ({escape(before.run_type)}, {escape(before.started_at)}) → "
+        f"B {escape(after.run_id)} ({escape(after.run_type)}, {escape(after.started_at)})",
+        "",
+        *(table(" | ".join(HEADER), rows) if rows else ["Nothing was compared."]),
+    ]
+    notes = [
+        f"- {f.level.value.upper()} {escape(_where(f))}: {escape(f.message)}"
+        for f in _words(verdict)
+    ]
+    lines += ["", *notes] if notes else []
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _numbers(verdict: Verdict) -> list[Finding]:
+    """有数可列的发现。"""
+    return [f for f in verdict.findings if f.rule in METRICS and f.now is not None]
+
+
+def _words(verdict: Verdict) -> list[Finding]:
+    """要用话说的：没有数的，与不是全然通过的。"""
+    return [f for f in verdict.findings if f.level is not Level.OK]
+
+
+def _where(finding: Finding) -> str:
+    """场景、cell 与规则。"""
+    return f"{finding.scenario} {finding.where} {finding.rule}"
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    """一行：两边的数、变化、限、区间、两种判法。"""
+    robust = f" (robust: {finding.robust})" if finding.robust else ""
+    return (
+        finding.scenario,
+        finding.where,
+        METRICS[finding.rule],
+        number(finding.base),
+        number(finding.now),
+        _percent(finding.change),
+        "–" if finding.threshold is None else f"{finding.threshold:.4g}",
+        "–" if finding.low is None else f"{_percent(finding.low)} … {_percent(finding.high)}",
+        finding.kind + robust,
+    )
+
+
+def _percent(value: float | None) -> str:
+    """带号的百分数；没有则为横线。"""
+    return "–" if value is None or not math.isfinite(value) else f"{value:+.1%}"

@@ -1,0 +1,129 @@
+"""存盘的原始行：一份报告旁边的 requests.parquet → 一个 cell 的样本。"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rayeval.domain.report import CellSummary, RunReport
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Floats = npt.NDArray[np.float64]
+Rows = Callable[[str, CellSummary], "CellRows | None"]
+"""（场景，cell）→ 它的样本；没有存下来则为 None。"""
+
+COLUMNS = ["input_length", "output_length", "concurrency", "epoch", "phase", "error_class"]
+COLUMNS += ["start_s", "end_s", "ttft_s", "e2e_s"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CellRows:
+    """一个 cell 测量段的请求，按 epoch 与发出的先后排；未定义为 NaN，时间是秒。
+
+    `busy` 是占用的时间：闭环为在途的时长，开环为到下一次发出的间隔。
+    """
+
+    ttft: Floats
+    e2e: Floats
+    busy: Floats
+    success: npt.NDArray[np.bool_]
+    plateau: npt.NDArray[np.bool_]
+
+    def latency(self, family: str, *, plateau: bool) -> Floats:
+        """成功者的一族延迟；`plateau` 只取平台段。"""
+        values = self.ttft if family == "ttft" else self.e2e
+        wanted = self.success & ~np.isnan(values)
+        return values[wanted & self.plateau if plateau else wanted]
+
+    def work(self, *, plateau: bool) -> Floats:
+        """两列：成功与否，占用的秒数；失败的也占着位置。"""
+        both = np.column_stack((self.success.astype(np.float64), self.busy))
+        both = both[self.plateau] if plateau else both
+        return both[~np.isnan(both[:, 1])]
+
+
+def no_rows(_: str, __: CellSummary) -> CellRows | None:
+    """没有原始行。"""
+    return None
+
+
+def stored_rows(report: RunReport, root: Path) -> Rows:
+    """一份存盘报告的原始行；`root` 是它的产物目录。文件不在或读不动时说一句，按没有算。"""
+    places = {
+        scenario.scenario: next(
+            (root / path for path in scenario.artifacts if path.endswith("/requests.parquet")), None
+        )
+        for scenario in report.scenarios
+    }
+
+    @cache
+    def table(scenario: str) -> pa.Table | None:
+        """一个场景的请求表，读一次。"""
+        path = places.get(scenario)
+        if path is None or not path.is_file():
+            return None
+        import pyarrow.parquet as pq
+
+        try:
+            return pq.read_table(path, columns=COLUMNS)
+        except (OSError, ValueError) as error:  # pyarrow 的错误都归在这两类之下
+            _log.warning("%s: %s; the robust gate has no raw rows of it", path, error)
+            return None
+
+    def rows(scenario: str, cell: CellSummary) -> CellRows | None:
+        """一个 cell 的样本。"""
+        found = table(scenario)
+        return None if found is None else cell_rows(found, cell)
+
+    return rows
+
+
+def cell_rows(table: pa.Table, cell: CellSummary) -> CellRows | None:
+    """请求表 → 一个 cell 测量段的样本；一行也没有则为 None。预热与我们自己叫停的不算。"""
+    import pyarrow.compute as pc
+
+    wanted = pc.and_kleene(
+        pc.not_equal(table["phase"], "warmup"),
+        pc.invert(pc.fill_null(pc.equal(table["error_class"], "cancelled"), fill_value=False)),
+    )
+    for name in ("input_length", "output_length", "concurrency"):
+        wanted = pc.and_kleene(wanted, pc.equal(table[name], getattr(cell, name)))
+    here = table.filter(wanted).sort_by([("epoch", "ascending"), ("start_s", "ascending")])
+    if not here.num_rows:
+        return None
+    starts, ends = _floats(here, "start_s"), _floats(here, "end_s")
+    open_loop = cell.control_method == "rate"
+    phase = np.asarray(here["phase"].to_pylist())
+    return CellRows(
+        ttft=_floats(here, "ttft_s"),
+        e2e=_floats(here, "e2e_s"),
+        busy=_gaps(starts, _floats(here, "epoch")) if open_loop else ends - starts,
+        success=np.asarray([error is None for error in here["error_class"].to_pylist()]),
+        plateau=np.full(here.num_rows, fill_value=True) if open_loop else phase == "plateau",
+    )
+
+
+def _gaps(starts: Floats, epochs: Floats) -> Floats:
+    """到同一 epoch 下一次发出的间隔；最后一个没有下一次，为 NaN。"""
+    gaps = np.append(np.diff(starts), np.nan)
+    gaps[np.append(np.diff(epochs) != 0, True)] = np.nan
+    return gaps
+
+
+def _floats(table: pa.Table, name: str) -> Floats:
+    """一列 → float64，null 成 NaN。"""
+    import pyarrow as pa
+
+    column = table[name].cast(pa.float64())
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)

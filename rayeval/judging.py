@@ -1,0 +1,200 @@
+"""裁决的组合：找基线、重置、原始行、判；`run`、`gate`、`compare` 共用。"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from rayeval import config
+from rayeval.domain.report import RunReport
+from rayeval.domain.verdict import BaselineReset, Finding, GateSpec, Verdict
+from rayeval.errors import UsageError
+from rayeval.export import comparison, report_json, terminal
+from rayeval.export.markdown import report_md
+from rayeval.gate.baseline import find_baseline
+from rayeval.gate.judge import judge
+from rayeval.gate.reset import apply_resets
+from rayeval.gate.rows import Rows, no_rows, stored_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """与谁比：基线（没有找到为 None）、它的名字、重置留下的话；`sought` 是找没找过。"""
+
+    report: RunReport | None = None
+    name: str | None = None
+    notes: tuple[Finding, ...] = ()
+    sought: bool = False
+
+    def pair(self, now: RunReport, root: Path) -> RunReport:
+        """与基线逐题配对过的报告；`root` 是 `now` 的产物目录。没有基线则原样。"""
+        if self.report is None or self.name is None:
+            return now
+        from rayeval.pipeline.pairing import pair_up
+
+        return pair_up(now, root, self.report, Path(self.name))
+
+    def judge(self, now: RunReport, gate: GateSpec, root: Path) -> Verdict:
+        """裁决；`root` 是 `now` 的产物目录，原始行在里头。没有去找基线，就不说没有找到。"""
+        base_rows: Rows = no_rows
+        if self.report is not None and self.name is not None:
+            base_rows = stored_rows(self.report, _root_of(Path(self.name)))
+        verdict = judge(
+            now,
+            self.report,
+            gate,
+            baseline_name=self.name,
+            rows=stored_rows(now, root),
+            base_rows=base_rows,
+        )
+        findings = (*self.notes, *verdict.findings)
+        if not self.sought:
+            findings = tuple(f for f in findings if f.kind != "missing_baseline")
+        return dataclasses.replace(verdict, findings=findings)
+
+
+def find_reference(
+    place: Path | None,
+    resets: Sequence[BaselineReset],
+    *,
+    named: bool,
+    exclude_run_id: str | None = None,
+) -> Reference:
+    """到 `place` 去找基线（None 不找）；`named` 是用户点的名，不存在就抛 UsageError。
+
+    被重置的场景从基线里去掉。
+    """
+    if place is None:
+        return Reference()
+    if not named and not place.exists():
+        return Reference(sought=True)
+    found = find_baseline(place, report_json.decode, exclude_run_id=exclude_run_id)
+    if found is None:
+        return Reference(sought=True)
+    report, name = found
+    remaining = apply_resets(report, resets)
+    return Reference(remaining.baseline, name, remaining.findings, sought=True)
+
+
+def judge_stored(
+    stored: Path,
+    baseline: Path | None,
+    config_dir: Path | None,
+    console: Console,
+    *,
+    as_json: bool,
+    markdown: Path | None = None,
+) -> int:
+    """对存盘的报告再判一次，说出来，返回退出码。
+
+    `markdown` 是要接上 report.md 的文件（流水线的任务摘要）。
+    """
+    report, verdict = judge_again(stored, baseline, config_dir)
+    if markdown is not None:
+        _write(markdown, report_md(report, verdict))
+    if as_json:
+        _print_json(verdict, console)
+    else:
+        for renderable in terminal.summary(report, verdict):
+            console.print(renderable, highlight=False)
+    return verdict.exit_code
+
+
+def judge_again(
+    stored: Path, baseline: Path | None, config_dir: Path | None
+) -> tuple[RunReport, Verdict]:
+    """存盘的报告与对它的裁决；阈值与重置取自配置，没给则用默认。"""
+    report, file = load_stored(stored)
+    root = _root_of(file)
+    gate, resets = _settings(config_dir, report.run_type)
+    reference = find_reference(
+        baseline or root, resets, named=baseline is not None, exclude_run_id=report.run_id
+    )
+    report = reference.pair(report, root)
+    return report, reference.judge(report, gate, root)
+
+
+def compare_stored(
+    before: Path,
+    after: Path,
+    config_dir: Path | None,
+    markdown: Path | None,
+    console: Console,
+    *,
+    as_json: bool,
+) -> int:
+    """两次存盘的运行，后一次比前一次；从严判，不分运行类型。返回退出码。
+
+    `before`、`after` 各是 report.json、它的目录，或产物目录（取其中最新的一次）。
+    """
+    base, base_file = load_stored(before)
+    now, now_file = load_stored(after)
+    gate, resets = _settings(config_dir, now.run_type)
+    remaining = apply_resets(base, resets)
+    reference = Reference(remaining.baseline, str(base_file), remaining.findings, sought=True)
+    root = _root_of(now_file)
+    now = reference.pair(now, root)
+    strict = dataclasses.replace(now, run_type="compare")
+    verdict = comparison.comparing(reference.judge(strict, gate, root), base)
+    if markdown is not None:
+        _write(markdown, comparison.comparison_md(base, now, verdict))
+    if as_json:
+        _print_json(verdict, console)
+    else:
+        for renderable in comparison.comparison_tables(base, now, verdict):
+            console.print(renderable, highlight=False)
+    return verdict.exit_code
+
+
+def load_stored(place: Path) -> tuple[RunReport, Path]:
+    """一份存盘的报告与它的文件。"""
+    file = stored_report(place)
+    return report_json.decode(file.read_bytes(), str(file)), file
+
+
+def stored_report(place: Path) -> Path:
+    """存盘的运行 → report.json：文件、它的目录，或产物目录（取最新的一次）；没有抛 UsageError。"""
+    file = place / "report.json" if place.is_dir() else place
+    if not file.is_file():
+        found = sorted(place.glob("runs/*/report.json"), key=lambda path: path.parent.name)
+        if not found:
+            message = f"{place}: no report.json there; name a stored run, or its artifacts"
+            raise UsageError(message)
+        file = found[-1]
+    return file
+
+
+def _settings(config_dir: Path | None, run_type: str) -> tuple[GateSpec, tuple[BaselineReset, ...]]:
+    """阈值与重置；没有配置则是默认与没有。"""
+    if config_dir is None:
+        return GateSpec(), ()
+    env = dict(os.environ)
+    return config.load_gate(config_dir, run_type, env), config.load_resets(config_dir, env)
+
+
+def _root_of(file: Path) -> Path:
+    """`{root}/runs/{ts}/report.json` → 产物目录。"""
+    return file.resolve().parent.parent.parent
+
+
+def _print_json(verdict: Verdict, console: Console) -> None:
+    """裁决写成一个 JSON 对象。"""
+    body = {"exit_code": verdict.exit_code, "baseline": verdict.baseline}
+    findings = [dataclasses.asdict(finding) for finding in verdict.findings]
+    console.file.write(json.dumps(body | {"findings": findings}, default=str) + "\n")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """写一份用户点名的文件；接在末尾，好直接写进流水线的任务摘要。"""
+    try:
+        with path.open("ab") as file:
+            file.write(data)
+    except OSError as error:
+        message = f"--markdown {path}: {error.strerror}; name a file that can be written"
+        raise UsageError(message) from error

@@ -1,0 +1,50 @@
+"""对照表：两边的数、变化、判法；退出码只由比较的规则定。"""
+
+import io
+
+from rich.console import Console
+
+from rayeval.domain.verdict import GateSpec
+from rayeval.export.comparison import comparing, comparison_md, comparison_tables
+from rayeval.gate.judge import judge
+
+
+def compared(reports, **cell):
+    now = reports.run(reports.scenario(cells=(reports.cell(**cell),)), run_id="b|<b>")
+    base = reports.run(run_id="a")
+    return base, now, comparing(judge(now, base, GateSpec()), base)
+
+
+def test_equal_runs_pass_and_every_metric_has_a_row(reports):
+    base, now, verdict = compared(reports)
+    text = comparison_md(base, now, verdict).decode()
+    assert verdict.exit_code == 0
+    for metric in ("TTFT P99 (s)", "E2E P99 (s)", "QPS (/s)", "Failed (ratio)", "Accuracy"):
+        assert metric in text
+    assert "<b>" not in text
+
+
+def test_a_regression_is_exit_code_1_with_its_change(reports):
+    base, now, verdict = compared(reports, ttft=1.15)
+    assert verdict.exit_code == 1
+    out = io.StringIO()
+    console = Console(file=out, width=200)
+    for part in comparison_tables(base, now, verdict):
+        console.print(part)
+    assert "+15.0%" in out.getvalue()
+    assert "robust: inconclusive" in out.getvalue()
+
+
+def test_runs_without_a_common_value_are_inconclusive(reports):
+    base = reports.run()
+    now = reports.run(reports.scenario(cells=(), accuracy=None))
+    verdict = comparing(judge(now, base, GateSpec()), base)
+    assert verdict.exit_code == 4
+    assert b"Nothing was compared." in comparison_md(base, now, verdict)
+
+
+def test_another_engine_digest_is_incomparable(reports):
+    now = reports.run(reports.scenario(fingerprint={"engine": "other", "gpu": "none"}))
+    verdict = comparing(judge(now, reports.run(), GateSpec()), reports.run())
+    assert verdict.exit_code == 4
+    assert [f.kind for f in verdict.findings if f.rule == "comparable"] == ["incomparable"]
