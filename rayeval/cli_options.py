@@ -30,6 +30,22 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
+ConfigDir = Annotated[
+    Path, typer.Option("--config", help="Directory with matrix.yaml and its neighbours.")
+]
+RunType = Annotated[str, typer.Option("--run-type", help="pr or daily: the column of the matrix.")]
+ScenarioIds = Annotated[
+    list[str] | None, typer.Option("--scenario", help="Only this scenario; repeatable.")
+]
+Stages = Annotated[
+    list[str] | None,
+    typer.Option("--stage", help="Only this stage: functional, perf or accuracy; repeatable."),
+]
+Baseline = Annotated[
+    Path | None,
+    typer.Option(help="Stored report or artifacts to compare with; default: newest green daily."),
+]
+
 
 def console() -> Console:
     """真终端用它的宽度；管道与日志里没有宽度，给足，免得截断。"""
