@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-import jsonschema
-
 from rayeval.domain.functional import Support
 from rayeval.functional.exchange import Json
+from rayeval.functional.probe_formats import FORMAT_PROBES
 from rayeval.functional.probe_tools import TOOL_PROBES
-from rayeval.functional.probing import Asker, Probe, Trial, seen, untold
+from rayeval.functional.probing import Asker, Probe, Trial, probe, seen, untold
 
 _HOT = 1.8
 _SEEDS = (11, 22, 33)
-_WORD = "kx7"
 LIST = "Name ten animals, one a line."
 
 
@@ -145,89 +142,6 @@ def _stream_usage(ask: Asker) -> Trial:
     return seen(usage, "the stream has usage", "the stream has no usage")
 
 
-def _json_object(ask: Asker) -> Trial:
-    """json_object：提示要散文，来的仍是 JSON 对象。"""
-    form = {"type": "json_object"}
-    prompt = "Describe a cat in plain words; do not write JSON."
-    content = (ask.answer(prompt, response_format=form).content or "").strip()
-    return seen(content.startswith("{"), "a JSON object", f"not JSON: {content[:100]!r}")
-
-
-def _object(properties: Json) -> Json:
-    """不许多余字段的对象 schema。"""
-    required = list(properties)
-    closed = {"type": "object", "additionalProperties": False}
-    return closed | {"properties": properties, "required": required}
-
-
-SCHEMA = _object({_WORD: {"type": "string", "enum": ["qq9"]}})
-KEYWORDS: dict[str, tuple[str, Json]] = {
-    "maximum": ("a score of 1000", _object({"a": {"type": "integer", "maximum": 5}})),
-    "pattern": (
-        "the code hello",
-        _object({"a": {"type": "string", "pattern": "^[A-Z]{2}-[0-9]{3}$"}}),
-    ),
-    "additionalProperties": ("the keys a, b, c, d", _object({"a": {"type": "boolean"}})),
-    "maxItems": (
-        "a list of ten numbers",
-        _object({"a": {"type": "array", "items": {"type": "integer"}, "maxItems": 2}}),
-    ),
-}
-
-
-def _schema_reply(ask: Asker, prompt: str, schema: Json, **params: Any) -> str:
-    """要一个合 schema 的回答：合则空串，不合则说来了什么。"""
-    content = (ask.answer(prompt, **params).content or "").strip()
-    try:
-        jsonschema.validate(json.loads(content), schema)
-    except (ValueError, RecursionError):
-        return f"not JSON: {content[:100]!r}"
-    except jsonschema.ValidationError as error:
-        return f"{error.message[:150]} in {content[:100]!r}"
-    return ""
-
-
-def _format(schema: Json) -> Json:
-    """response_format 的 json_schema 形式。"""
-    named = {"name": "answer", "strict": True, "schema": schema}
-    return {"response_format": {"type": "json_schema", "json_schema": named}}
-
-
-def _guided(ask: Asker) -> Trial:
-    """json_schema：回答只能是那一个古怪的值。"""
-    bad = _schema_reply(ask, "Describe a cat.", SCHEMA, **_format(SCHEMA))
-    return seen(not bad, "the answer satisfies a schema that nobody would guess", bad)
-
-
-def _guided_keywords(ask: Asker) -> Trial:
-    """schema 的各个关键字：提示叫它违反，来的仍合式。"""
-    broken = {}
-    for keyword, (wish, schema) in KEYWORDS.items():
-        prompt = f"Reply with a JSON object that has {wish}."
-        if bad := _schema_reply(ask, prompt, schema, **_format(schema)):
-            broken[keyword] = bad
-    kept = ", ".join(keyword for keyword in KEYWORDS if keyword not in broken)
-    said = "; ".join(f"{keyword}: {bad}" for keyword, bad in broken.items())
-    return seen(not broken, f"enforced: {kept}", f"not enforced: {said}")
-
-
-def _guided_json(ask: Asker) -> Trial:
-    """vLLM 旧写法的 schema。"""
-    bad = _schema_reply(ask, "Describe a cat.", SCHEMA, guided_json=SCHEMA)
-    return seen(not bad, "the answer satisfies the schema", bad)
-
-
-def _exactly(**params: Any) -> Callable[[Asker], Trial]:
-    """约束到一个谁也猜不到的词。"""
-
-    def attempt(ask: Asker) -> Trial:
-        """内容恰是那个词。"""
-        content = (ask.answer(**params).content or "").strip()
-        return seen(content == _WORD, f"the answer is {_WORD}", f"the answer is {content[:80]!r}")
-
-    return attempt
-
-
 def _reasoning(ask: Asker) -> Trial:
     """推理字段在场。"""
     message = ask.chat("9.11 or 9.8, which is larger?", max_tokens=ask.room).message
@@ -263,52 +177,32 @@ def _echo(ask: Asker) -> Trial:
     return seen(good, "the prompt comes back", f"the text begins with {text[:60]!r}")
 
 
-def _probe(
-    name: str,
-    attempt: Callable[[Asker], Trial],
-    *more: str,
-    features: tuple[str, ...] = (),
-    alone: bool = False,
-) -> Probe:
-    """一条；`more` 是拒绝的话里可能点的别的名。"""
-    return Probe(name, (name, *more), attempt, (name, *features), alone)
-
-
-_FORMAT = ("response_format", "json_schema", "json_object", "guided", "structured", "schema")
 _ROUTE = ("completions", "not found", "route", "endpoint", "path")
 PROBES: tuple[Probe, ...] = (
-    _probe("max_tokens", _limit("max_tokens")),
-    _probe("max_completion_tokens", _limit("max_completion_tokens")),
-    _probe("min_tokens", _min_tokens),
-    _probe("ignore_eos", _ignore_eos),
-    _probe("stop", _stop, alone=True),
-    _probe("n", _n, "choices"),
-    _probe("seed", _seed, alone=True),
-    _probe("temperature", _temperature, alone=True),
-    _probe("top_p", _narrows(top_p=0.0001), alone=True),
-    _probe("top_k", _narrows(top_k=1), alone=True),
-    _probe("min_p", _narrows(min_p=1.0), alone=True),
-    _probe("presence_penalty", _shifts(presence_penalty=2), alone=True),
-    _probe("frequency_penalty", _shifts(frequency_penalty=2), alone=True),
-    _probe("repetition_penalty", _shifts(repetition_penalty=1.8), alone=True),
-    _probe("logit_bias", _logit_bias, alone=True),
-    _probe("logprobs", _logprobs),
-    _probe("top_logprobs", _top_logprobs, "logprobs"),
-    _probe("stream_usage", _stream_usage, "stream_options", "include_usage"),
-    _probe("json_object", _json_object, *_FORMAT),
-    _probe("guided", _guided, *_FORMAT),
-    _probe("guided_keywords", _guided_keywords, *_FORMAT, features=("guided",)),
-    _probe("guided_choice", _exactly(guided_choice=[_WORD])),
-    _probe("guided_regex", _exactly(guided_regex=_WORD)),
-    _probe("guided_json", _guided_json),
-    _probe("structured_outputs", _exactly(structured_outputs={"choice": [_WORD]})),
-    _probe("grammar", _exactly(grammar=f'root ::= "{_WORD}"')),
-    _probe("regex", _exactly(regex=_WORD)),
-    _probe("reasoning", _reasoning),
-    _probe("thinking_switch", _thinking_switch, "chat_template_kwargs", "enable_thinking"),
-    _probe("reasoning_effort", _reasoning_effort),
-    _probe("completions", _completions, *_ROUTE),
-    _probe("echo", _echo, *_ROUTE),
+    probe("max_tokens", _limit("max_tokens")),
+    probe("max_completion_tokens", _limit("max_completion_tokens")),
+    probe("min_tokens", _min_tokens),
+    probe("ignore_eos", _ignore_eos),
+    probe("stop", _stop, alone=True),
+    probe("n", _n, "choices"),
+    probe("seed", _seed, alone=True),
+    probe("temperature", _temperature, alone=True),
+    probe("top_p", _narrows(top_p=0.0001), alone=True),
+    probe("top_k", _narrows(top_k=1), alone=True),
+    probe("min_p", _narrows(min_p=1.0), alone=True),
+    probe("presence_penalty", _shifts(presence_penalty=2), alone=True),
+    probe("frequency_penalty", _shifts(frequency_penalty=2), alone=True),
+    probe("repetition_penalty", _shifts(repetition_penalty=1.8), alone=True),
+    probe("logit_bias", _logit_bias, alone=True),
+    probe("logprobs", _logprobs),
+    probe("top_logprobs", _top_logprobs, "logprobs"),
+    probe("stream_usage", _stream_usage, "stream_options", "include_usage"),
+    *FORMAT_PROBES,
+    probe("reasoning", _reasoning),
+    probe("thinking_switch", _thinking_switch, "chat_template_kwargs", "enable_thinking"),
+    probe("reasoning_effort", _reasoning_effort),
+    probe("completions", _completions, *_ROUTE),
+    probe("echo", _echo, *_ROUTE),
     *TOOL_PROBES,
 )
 """全部探测，名字就是 features 里声明用的名字。"""

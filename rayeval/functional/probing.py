@@ -136,3 +136,14 @@ def seen(holds: object, good: str, bad: str) -> Trial:
 def untold(why: str) -> Trial:
     """收下了，但这个模型的回答看不出它有没有起作用。"""
     return Support.UNKNOWN, f"accepted, but its effect can't be told: {why}"
+
+
+def probe(
+    name: str,
+    attempt: Callable[[Asker], Trial],
+    *more: str,
+    features: tuple[str, ...] = (),
+    alone: bool = False,
+) -> Probe:
+    """一条；`more` 是拒绝的话里可能点的别的名。"""
+    return Probe(name, (name, *more), attempt, (name, *features), alone)
