@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +14,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-KEYS = ("RAYEVAL_API_KEY", "OPENAI_API_KEY")
+from tests.rig import ended, launch
+
 HEADER = ("Question", "Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2")
 DOMAINS = ("Physics", "Chemistry", "Biology")
 
@@ -69,27 +68,13 @@ class Asker:
     def start(self, *words: object, **env: str) -> tuple[subprocess.Popen[str], Path]:
         self._runs += 1
         artifacts = self.folder / f"artifacts{self._runs}"
-        clean = {name: value for name, value in os.environ.items() if name not in KEYS}
-        argv = [sys.executable, "-m", "rayeval.cli", "accuracy", *map(str, words)]
-        process = subprocess.Popen(
-            [*argv, "--artifacts", str(artifacts)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.folder,
-            env=clean | {"RAYEVAL_CACHE": str(self.folder / "cache")} | env,
-        )
-        return process, artifacts
+        cache = {"RAYEVAL_CACHE": str(self.folder / "cache")}
+        words = ("accuracy", *words, "--artifacts", artifacts)
+        return launch(self.folder, *words, **(cache | env)), artifacts
 
     def finish(self, started: tuple[subprocess.Popen[str], Path]) -> Asked:
         process, artifacts = started
-        try:
-            out, err = process.communicate(timeout=120)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-            raise AssertionError(f"did not end:\n{out}\n{err}") from None
-        return Asked(process.returncode, out, err, artifacts)
+        return Asked(*ended(process, 120), artifacts)
 
     def __call__(self, *words: object, **env: str) -> Asked:
         return self.finish(self.start(*words, **env))

@@ -97,35 +97,45 @@ class Done:
         return {stage["stage"]: stage["status"] for stage in self.scenario(name)["stages"]}
 
 
+def launch(folder: Path, *words: object, **env: str) -> subprocess.Popen[str]:
+    """在 `folder` 里起一个 `rayeval` 进程；环境里的密钥不传给它。"""
+    clean = {name: value for name, value in os.environ.items() if name not in KEYS}
+    return subprocess.Popen(
+        [sys.executable, "-m", "rayeval.cli", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env=clean | env,
+    )
+
+
+def ended(process: subprocess.Popen[str], limit_s: float) -> tuple[int, str, str]:
+    """等它结束：退出码与两个输出。"""
+    try:
+        out, err = process.communicate(timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"did not end:\n{out}\n{err}") from None
+    return process.returncode, out, err
+
+
 class Runner:
-    """起一个 `rayeval` 进程（多半是 run），等它结束；环境里的密钥不传给它。"""
+    """起一个 `rayeval` 进程（多半是 run），等它结束。"""
 
     def __init__(self, tmp_path: Path) -> None:
         self.tmp_path = tmp_path
         self.artifacts = tmp_path / "artifacts"
 
     def launch(self, *words: object, **env: str) -> subprocess.Popen[str]:
-        clean = {name: value for name, value in os.environ.items() if name not in KEYS}
-        return subprocess.Popen(
-            [sys.executable, "-m", "rayeval.cli", *map(str, words)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=self.tmp_path,
-            env=clean | env,
-        )
+        return launch(self.tmp_path, *words, **env)
 
     def start(self, config: Path, *flags: str) -> subprocess.Popen[str]:
         return self.launch("run", "--config", config, "--artifacts", self.artifacts, *flags)
 
     def finish(self, process: subprocess.Popen[str], limit_s: float = 180.0) -> Done:
-        try:
-            out, err = process.communicate(timeout=limit_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-            raise AssertionError(f"did not end:\n{out}\n{err}") from None
-        return Done(process.returncode, out, err, self.artifacts)
+        return Done(*ended(process, limit_s), self.artifacts)
 
     def __call__(self, config: Path, *flags: str) -> Done:
         return self.finish(self.start(config, *flags))
