@@ -455,7 +455,7 @@ class Cluster:
             age = datetime.now(UTC) - datetime.fromisoformat(pod["metadata"]["deletionTimestamp"])
             number = signal.SIGKILL if age.total_seconds() > GRACE_S else signal.SIGTERM
             for slot in slots:
-                self.instances[slot].kill(number)
+                self.instances[slot].stop(number)
             return
         if image == "bad/pull":
             self.event(key, "Pod", "Failed", f'Failed to pull image "{image}": not found')

@@ -29,6 +29,7 @@ class Instance:
     lines: list[tuple[int, bytes]] = field(default_factory=list)
     drained: bool = False
     ready: bool = False
+    sent: set[signal.Signals] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         threading.Thread(target=self._read, daemon=True).start()
@@ -44,6 +45,12 @@ class Instance:
     @property
     def over(self) -> bool:
         return self.drained and self.process.poll() is not None
+
+    def stop(self, number: signal.Signals) -> None:
+        """同 kubelet：一种信号只送一次；收场途中再来一个 SIGTERM 会打断它。"""
+        if number not in self.sent:
+            self.sent.add(number)
+            self.kill(number)
 
     def kill(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
