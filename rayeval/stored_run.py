@@ -16,13 +16,14 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from rayeval import config
+from rayeval.domain.moment import unix_time
 from rayeval.domain.push import PushSpec
 from rayeval.domain.report import CellSummary, RunReport, ScenarioReport
 from rayeval.domain.verdict import Verdict
 from rayeval.errors import PushError, UsageError
 from rayeval.export import acs_csv, exposition, junit
 from rayeval.export.files import Artifacts
-from rayeval.export.metrics import samples, unix_time
+from rayeval.export.metrics import samples
 from rayeval.export.pushgateway import group_path, opened
 from rayeval.judging import judge_again, stored_report
 from rayeval.publish import NO_URL, deliver

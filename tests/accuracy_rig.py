@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.rig import ended, launch
+from tests.rig import await_sight, ended, launch
 
 HEADER = ("Question", "Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2")
 DOMAINS = ("Physics", "Chemistry", "Biology")
@@ -82,14 +81,12 @@ class Asker:
     def await_answers(self, started: tuple[subprocess.Popen[str], Path], count: int) -> None:
         """等流水里至少有这么多答案。"""
         process, artifacts = started
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and process.poll() is None:
-            for path in artifacts.glob("accuracy/*/*/answers_partial.jsonl"):
-                if len(path.read_bytes().splitlines()) > count:
-                    return
-            time.sleep(0.02)
-        process.kill()
-        raise AssertionError(f"never had {count} answers:\n{process.communicate()}")
+
+        def seen() -> bool:
+            paths = artifacts.glob("accuracy/*/*/answers_partial.jsonl")
+            return any(len(path.read_bytes().splitlines()) > count for path in paths)
+
+        await_sight(process, seen, f"{count} answers", 60)
 
 
 @pytest.fixture

@@ -121,6 +121,19 @@ def ended(process: subprocess.Popen[str], limit_s: float) -> tuple[int, str, str
     return process.returncode, out, err
 
 
+def await_sight(
+    process: subprocess.Popen[str], seen: Callable[[], bool], what: str, limit_s: float
+) -> None:
+    """进程还在时，等到看见；等不到就杀掉它。"""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline and process.poll() is None:
+        if seen():
+            return
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError(f"never saw {what}:\n{process.communicate()}")
+
+
 class Runner:
     """起一个 `rayeval` 进程（多半是 run），等它结束。"""
 
@@ -141,14 +154,11 @@ class Runner:
         return self.finish(self.start(config, *flags))
 
     def await_event(self, process: subprocess.Popen[str], text: str, limit_s: float = 90) -> None:
-        deadline = time.monotonic() + limit_s
-        while time.monotonic() < deadline and process.poll() is None:
-            for path in self.artifacts.glob("runs/*/events.jsonl"):
-                if text in path.read_text(encoding="utf-8"):
-                    return
-            time.sleep(0.05)
-        process.kill()
-        raise AssertionError(f"never saw {text!r}:\n{process.communicate()}")
+        def seen() -> bool:
+            paths = self.artifacts.glob("runs/*/events.jsonl")
+            return any(text in path.read_text(encoding="utf-8") for path in paths)
+
+        await_sight(process, seen, repr(text), limit_s)
 
 
 @pytest.fixture

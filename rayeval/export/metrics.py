@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from rayeval.domain.accuracy import Accuracy
 from rayeval.domain.functional import CaseResult, Outcome
 from rayeval.domain.load import Certificate
+from rayeval.domain.moment import unix_time
 from rayeval.domain.report import (
     CellReport,
     CellSummary,
@@ -223,12 +223,3 @@ def _accuracy(accuracy: Accuracy) -> Iterator[tuple[str, float | None]]:
     yield "accuracy_truncated_ratio", accuracy.truncated_ratio
     yield "accuracy_error_ratio", accuracy.error_ratio
     yield "accuracy_answers", float(accuracy.n)
-
-
-def unix_time(text: str) -> float | None:
-    """报告里的 ISO 8601 → Unix 秒；没有时区的当作 UTC，读不懂的为 None。"""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

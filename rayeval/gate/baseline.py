@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rayeval.domain.functional import Outcome
+from rayeval.domain.moment import unix_time
 from rayeval.domain.report import RunReport, ScenarioReport
 from rayeval.errors import RayevalError, UsageError
 
@@ -95,9 +95,6 @@ def _read(file: Path) -> bytes:
 
 
 def _started(report: RunReport) -> float:
-    """开始的时刻（Unix 秒），只用来排先后；没写时区的当作 UTC，读不懂的排在最前。"""
-    try:
-        moment = datetime.fromisoformat(report.started_at)
-    except ValueError:
-        return float("-inf")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    """开始的时刻（Unix 秒），只用来排先后；读不懂的排在最前。"""
+    started = unix_time(report.started_at)
+    return float("-inf") if started is None else started

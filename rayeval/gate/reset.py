@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
+from rayeval.domain.moment import moment
 from rayeval.domain.report import RunReport
 from rayeval.domain.verdict import BaselineReset, Finding, Level
 
@@ -25,7 +25,7 @@ def apply_resets(baseline: RunReport, resets: Sequence[BaselineReset]) -> Remain
 
     开始的时刻读不懂的基线当作早于一切重置；恰在那一刻开始的算作新的。
     """
-    began = _moment(baseline.started_at)
+    began = moment(baseline.started_at)
     kept, findings = [], []
     for scenario in baseline.scenarios:
         applying = [r for r in resets if r.scenario in {EVERY, scenario.scenario}]
@@ -41,12 +41,3 @@ def apply_resets(baseline: RunReport, resets: Sequence[BaselineReset]) -> Remain
             Finding("baseline", Level.INFO, "reset", scenario.scenario, "scenario", message)
         )
     return Remaining(replace(baseline, scenarios=tuple(kept)), tuple(findings))
-
-
-def _moment(text: str) -> datetime | None:
-    """ISO 8601 → 时刻，没写时区的当作 UTC；读不懂为 None。"""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -7,12 +7,13 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from rayeval.domain.functional import CaseResult, Outcome
+from rayeval.domain.moment import unix_time
 from rayeval.domain.report import Stats, Status
 from rayeval.domain.verdict import Finding, Level, Verdict
 from rayeval.errors import UsageError
 from rayeval.export import exposition
 from rayeval.export.catalogue import CATALOGUE, IDENTITY, Family
-from rayeval.export.metrics import samples, unix_time
+from rayeval.export.metrics import samples
 
 
 def of(report, name, verdict=None):
