@@ -94,7 +94,9 @@ def _good(line: _Line) -> str:
 def _certificate(line: _Line) -> str:
     """守约与否，与理由。"""
     certificate = line.cell.certificate
-    return "ok" if certificate.ok else "not ok: " + escape("; ".join(certificate.reasons))
+    if not certificate.ok:
+        return "not ok: " + escape("; ".join(certificate.reasons))
+    return "ok" if certificate.judged else "short"
 
 
 def _notes(line: _Line) -> list[str]:
