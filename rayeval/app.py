@@ -21,7 +21,7 @@ from rayeval.errors import CancelledRun, InfrastructureError
 from rayeval.export import markdown, report_json, terminal
 from rayeval.export.files import Artifacts
 from rayeval.inputs import provenance_of, write_inputs
-from rayeval.judging import Reference, find_reference
+from rayeval.judging import Judged, Reference, find_reference
 from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.inline import InlineExecutor
 from rayeval.pipeline.papers import papers
@@ -150,14 +150,19 @@ def _executor(address: str, ship: str) -> Iterator[Executor]:
 def conclude(
     report: RunReport, spec: RunSpec, artifacts: Artifacts, reference: Reference
 ) -> tuple[RunReport, Verdict]:
-    """存报告，与基线配对，裁决，写 report.md；返回配过对的报告与裁决。"""
+    """存报告，与基线配对，裁决，写 report.md 与 report.html；返回配过对的报告与裁决。"""
     artifacts.write(artifacts.run("report.json"), report_json.encode(report))
     paired = reference.pair(report, artifacts.root)
     if paired != report:
         report = paired
         artifacts.write(artifacts.run("report.json"), report_json.encode(report))
+    from rayeval.reporting import PAGE, SUMMARY, page_of  # 画页面的库不该拖慢第一个请求
+
     verdict = reference.judge(report, spec.gate, artifacts.root)
-    artifacts.write(artifacts.run("report.md"), markdown.report_md(report, verdict))
+    artifacts.write(artifacts.run(SUMMARY), markdown.report_md(report, verdict))
+    file = artifacts.path(artifacts.run("report.json"))
+    page = page_of(Judged(report, verdict, reference, file))
+    artifacts.write(artifacts.run(PAGE), page)
     return report, verdict
 
 

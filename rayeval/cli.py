@@ -61,6 +61,7 @@ VERBS: tuple[tuple[Callable[..., Any], str], ...] = (
         cli_judge.compare,
         "Compare two stored runs: B against A, by the gate's rules for measured values.",
     ),
+    (cli_stored.report, "Write a stored run's page and summary again; --open shows the page."),
     (
         cli_stored.push,
         "Push a stored run's metrics to the Pushgateway, or retire a scenario's groups.",

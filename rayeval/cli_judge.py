@@ -50,6 +50,9 @@ def compare(
     markdown: Annotated[
         Path | None, typer.Option(help="Append the comparison to this Markdown file.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the page of B against A to this file.")
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -57,8 +60,9 @@ def compare(
 
     def job() -> int:
         """读、判、说。"""
-        from rayeval.judging import compare_stored
+        from rayeval.comparing import Outputs, compare_stored
 
-        return compare_stored(before, after, config, markdown, console(), as_json=as_json)
+        outputs = Outputs(markdown, html, as_json=as_json)
+        return compare_stored(before, after, config, outputs, console())
 
     leave(job, debug=debug)

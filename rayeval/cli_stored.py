@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rayeval.cli_options import Debug, Json, console
+from rayeval.cli_options import Baseline, Debug, Json, console
 from rayeval.exits import leave
 
 ConfigDir = Annotated[
@@ -86,5 +86,32 @@ def export(
             if name not in FORMATS:
                 raise UsageError(f"--format {name!r}: write one of {', '.join(FORMATS)}")
         return export_run(run, tuple(formats or FORMATS), to, config, bom=bom, console=console())
+
+    leave(job, debug=debug)
+
+
+def report(
+    *,
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="report.json, its directory, or artifacts: the newest."),
+    ] = Path("artifacts"),
+    baseline: Baseline = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Take the thresholds from this matrix.yaml.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Directory to write into; default: the run's own.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    debug: Debug = False,
+) -> None:
+    """再写一遍存盘的运行的 report.html 与 report.md。"""
+
+    def job() -> int:
+        """读、判、画。"""
+        from rayeval.reporting import report_stored
+
+        return report_stored(run, baseline, config, to, console(), show=show)
 
     leave(job, debug=debug)

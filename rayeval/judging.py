@@ -32,6 +32,11 @@ class Reference:
     notes: tuple[Finding, ...] = ()
     sought: bool = False
 
+    @property
+    def root(self) -> Path | None:
+        """基线的产物目录；没有基线为 None。"""
+        return None if self.name is None else root_of(Path(self.name))
+
     def pair(self, now: RunReport, root: Path) -> RunReport:
         """与基线逐题配对过的报告；`root` 是 `now` 的产物目录。没有基线则原样。"""
         if self.report is None or self.name is None:
@@ -43,8 +48,8 @@ class Reference:
     def judge(self, now: RunReport, gate: GateSpec, root: Path) -> Verdict:
         """裁决；`root` 是 `now` 的产物目录，原始行在里头。没有去找基线，就不说没有找到。"""
         base_rows: Rows = no_rows
-        if self.report is not None and self.name is not None:
-            base_rows = stored_rows(self.report, _root_of(Path(self.name)))
+        if self.report is not None and self.root is not None:
+            base_rows = stored_rows(self.report, self.root)
         verdict = judge(
             now,
             self.report,
@@ -57,6 +62,16 @@ class Reference:
         if not self.sought:
             findings = tuple(f for f in findings if f.kind != "missing_baseline")
         return dataclasses.replace(verdict, findings=findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """判过的一次存盘的运行：配过对的报告、裁决、与谁比、report.json 在哪。"""
+
+    report: RunReport
+    verdict: Verdict
+    reference: Reference
+    file: Path
 
 
 def find_reference(
@@ -95,61 +110,45 @@ def judge_stored(
 
     `markdown` 是要接上 report.md 的文件（流水线的任务摘要）。
     """
-    report, verdict = judge_again(stored, baseline, config_dir)
+    again = judge_again(stored, baseline, config_dir)
+    verdict = again.verdict
     if markdown is not None:
-        _write(markdown, report_md(report, verdict))
+        append_to(markdown, report_md(again.report, verdict))
     if as_json:
-        _print_json(verdict, console)
+        print_json(verdict, console)
     else:
-        for renderable in terminal.summary(report, verdict):
+        for renderable in terminal.summary(again.report, verdict):
             console.print(renderable, highlight=False)
     return verdict.exit_code
 
 
-def judge_again(
-    stored: Path, baseline: Path | None, config_dir: Path | None
-) -> tuple[RunReport, Verdict]:
+def judge_again(stored: Path, baseline: Path | None, config_dir: Path | None) -> Judged:
     """存盘的报告与对它的裁决；阈值与重置取自配置，没给则用默认。"""
     report, file = load_stored(stored)
-    root = _root_of(file)
-    gate, resets = _settings(config_dir, report.run_type)
+    root = root_of(file)
+    gate, resets = settings(config_dir, report.run_type)
     reference = find_reference(
         baseline or root, resets, named=baseline is not None, exclude_run_id=report.run_id
     )
     report = reference.pair(report, root)
-    return report, reference.judge(report, gate, root)
+    return Judged(report, reference.judge(report, gate, root), reference, file)
 
 
-def compare_stored(
-    before: Path,
-    after: Path,
-    config_dir: Path | None,
-    markdown: Path | None,
-    console: Console,
-    *,
-    as_json: bool,
-) -> int:
-    """两次存盘的运行，后一次比前一次；从严判，不分运行类型。返回退出码。
+def judge_between(before: Path, after: Path, config_dir: Path | None) -> tuple[RunReport, Judged]:
+    """两次存盘的运行，后一次比前一次：从严判，不分运行类型，只留比较的发现；前一次的报告也给。
 
     `before`、`after` 各是 report.json、它的目录，或产物目录（取其中最新的一次）。
     """
     base, base_file = load_stored(before)
     now, now_file = load_stored(after)
-    gate, resets = _settings(config_dir, now.run_type)
+    gate, resets = settings(config_dir, now.run_type)
     remaining = apply_resets(base, resets)
     reference = Reference(remaining.baseline, str(base_file), remaining.findings, sought=True)
-    root = _root_of(now_file)
+    root = root_of(now_file)
     now = reference.pair(now, root)
     strict = dataclasses.replace(now, run_type="compare")
     verdict = comparison.comparing(reference.judge(strict, gate, root), base)
-    if markdown is not None:
-        _write(markdown, comparison.comparison_md(base, now, verdict))
-    if as_json:
-        _print_json(verdict, console)
-    else:
-        for renderable in comparison.comparison_tables(base, now, verdict):
-            console.print(renderable, highlight=False)
-    return verdict.exit_code
+    return base, Judged(now, verdict, reference, now_file)
 
 
 def load_stored(place: Path) -> tuple[RunReport, Path]:
@@ -170,7 +169,7 @@ def stored_report(place: Path) -> Path:
     return file
 
 
-def _settings(config_dir: Path | None, run_type: str) -> tuple[GateSpec, tuple[BaselineReset, ...]]:
+def settings(config_dir: Path | None, run_type: str) -> tuple[GateSpec, tuple[BaselineReset, ...]]:
     """阈值与重置；没有配置则是默认与没有。"""
     if config_dir is None:
         return GateSpec(), ()
@@ -178,19 +177,19 @@ def _settings(config_dir: Path | None, run_type: str) -> tuple[GateSpec, tuple[B
     return config.load_gate(config_dir, run_type, env), config.load_resets(config_dir, env)
 
 
-def _root_of(file: Path) -> Path:
+def root_of(file: Path) -> Path:
     """`{root}/runs/{ts}/report.json` → 产物目录。"""
     return file.resolve().parent.parent.parent
 
 
-def _print_json(verdict: Verdict, console: Console) -> None:
+def print_json(verdict: Verdict, console: Console) -> None:
     """裁决写成一个 JSON 对象。"""
     body = {"exit_code": verdict.exit_code, "baseline": verdict.baseline}
     findings = [dataclasses.asdict(finding) for finding in verdict.findings]
     console.file.write(json.dumps(body | {"findings": findings}, default=str) + "\n")
 
 
-def _write(path: Path, data: bytes) -> None:
+def append_to(path: Path, data: bytes) -> None:
     """写一份用户点名的文件；接在末尾，好直接写进流水线的任务摘要。"""
     try:
         with path.open("ab") as file:

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 from pydantic import ValidationError
@@ -18,7 +16,8 @@ from rich.console import Console
 from rayeval import config
 from rayeval.domain.moment import unix_time
 from rayeval.domain.push import PushSpec
-from rayeval.domain.report import CellSummary, RunReport, ScenarioReport
+from rayeval.domain.records import of_cell
+from rayeval.domain.report import RunReport, ScenarioReport
 from rayeval.domain.verdict import Verdict
 from rayeval.errors import PushError, UsageError
 from rayeval.export import acs_csv, exposition, junit
@@ -100,11 +99,11 @@ def export_run(
     console: Console,
 ) -> int:
     """按 `formats` 再写一遍，说出写了什么；`to` 为空写回原处。"""
-    report, verdict = judge_again(stored, None, config_dir)
+    again = judge_again(stored, None, config_dir)
     home = _home(stored)
     place = Artifacts(to or home.root, home.run_ts)
     push = config.load_push(config_dir, dict(os.environ)) if config_dir is not None else PushSpec()
-    for name, data in _files(report, verdict, home, push, formats, bom=bom):
+    for name, data in _files(again.report, again.verdict, home, push, formats, bom=bom):
         place.write(name, data)
         console.print(str(place.path(name)), highlight=False, soft_wrap=True, markup=False)
     return 0
@@ -150,23 +149,19 @@ def _csv(scenario: ScenarioReport, home: Artifacts, *, bom: bool) -> Iterator[tu
     first = scenario.cells[0].summary
     name = home.perf(scenario.scenario, acs_csv.summary_name(first, home.run_ts))
     yield name, acs_csv.summary_csv(scenario.cells, bom=bom)
-    rows = home.path(home.perf(scenario.scenario, "requests.parquet"))
-    if not rows.is_file():
+    file = home.path(home.perf(scenario.scenario, "requests.parquet"))
+    if not file.is_file():
         return
-    table = pq.read_table(rows)
+    table = pq.read_table(file)
     for cell in scenario.cells:
         name = home.perf(scenario.scenario, acs_csv.requests_name(cell.summary, home.run_ts))
-        yield name, acs_csv.requests_csv(_of(table, cell.summary), cell.summary, bom=bom)
-
-
-def _of(table: pa.Table, summary: CellSummary) -> pa.Table:
-    """一个 cell 的行。"""
-    wanted = (
-        (pc.field("input_length") == summary.input_length)
-        & (pc.field("output_length") == summary.output_length)
-        & (pc.field("concurrency") == summary.concurrency)
-    )
-    return table.filter(wanted)
+        shape = (
+            cell.summary.input_length,
+            cell.summary.output_length,
+            cell.summary.concurrency,
+        )
+        rows = of_cell(table, *shape)
+        yield name, acs_csv.requests_csv(rows, cell.summary, bom=bom)
 
 
 def _home(stored: Path) -> Artifacts:

@@ -59,6 +59,29 @@ REQUESTS = pa.schema(
 )
 """一行一个请求；未定义的量为 null，从不为 0 或 -1。"""
 
+
+def of_cell(
+    table: pa.Table,
+    input_length: int,
+    output_length: int,
+    concurrency: int,
+    *,
+    measured: bool = False,
+) -> pa.Table:
+    """REQUESTS 表里一个 cell 的行；`measured` 去掉预热与我们自己叫停的。"""
+    import pyarrow.compute as pc  # 只有事后翻旧账才用得着
+
+    wanted = (
+        (pc.field("input_length") == input_length)
+        & (pc.field("output_length") == output_length)
+        & (pc.field("concurrency") == concurrency)
+    )
+    if measured:
+        stopped = pc.coalesce(pc.field("error_class"), pc.scalar("")) == "cancelled"
+        wanted = wanted & (pc.field("phase") != "warmup") & ~stopped
+    return table.filter(wanted)
+
+
 ANSWERS = pa.schema(
     [
         ("index", pa.int64()),

@@ -92,8 +92,8 @@ def _contract(rows: pa.Table, summary: CellSummary) -> dict[str, pa.ChunkedArray
         "Completion_Tokens": completion,
         "Total_Tokens": pc.add(rows["prompt_tokens"], completion),
         "TTFT": ttft,
-        "TPOT": _per_token(pc.subtract(last, ttft), completion, events, skip=1),
-        "TPOT_From_Second_Decode_Token": _per_token(
+        "TPOT": per_token(pc.subtract(last, ttft), completion, events, skip=1),
+        "TPOT_From_Second_Decode_Token": per_token(
             pc.subtract(last, rows["second_token_s"]), completion, events, skip=2
         ),
         "TIME_BETWEEN_FIRST_AND_SECOND_TOKEN(s)": pc.subtract(rows["second_token_s"], ttft),
@@ -128,7 +128,7 @@ def _ours(rows: pa.Table) -> dict[str, pa.ChunkedArray]:
     }
 
 
-def _per_token(
+def per_token(
     span: pa.ChunkedArray, completion: pa.ChunkedArray, events: pa.ChunkedArray, *, skip: int
 ) -> pa.ChunkedArray:
     """时长 ÷（生成 token 数 − skip）；token 或 token 事件不多于 skip 时未定义。"""

@@ -64,7 +64,7 @@ def comparison_tables(
     made = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for header in HEADER:
         made.add_column(header, no_wrap=header in {"Scenario", "Cell", "Metric"})
-    for finding in _numbers(verdict):
+    for finding in compared(verdict):
         style = _STYLE.get(finding.level, "")
         made.add_row(*(Text(word, style) for word in _row(finding)))
     yield made
@@ -75,7 +75,7 @@ def comparison_tables(
 
 def comparison_md(before: RunReport, after: RunReport, verdict: Verdict) -> bytes:
     """同样的内容，GitHub 风格的 Markdown（UTF-8）。"""
-    rows = [[escape(word) for word in _row(finding)] for finding in _numbers(verdict)]
+    rows = [[escape(word) for word in _row(finding)] for finding in compared(verdict)]
     lines = [
         f"## rayeval compare: exit code {verdict.exit_code}",
         "",
@@ -92,7 +92,7 @@ def comparison_md(before: RunReport, after: RunReport, verdict: Verdict) -> byte
     return ("\n".join(lines) + "\n").encode()
 
 
-def _numbers(verdict: Verdict) -> list[Finding]:
+def compared(verdict: Verdict) -> list[Finding]:
     """有数可列的发现。"""
     return [f for f in verdict.findings if f.rule in METRICS and f.now is not None]
 

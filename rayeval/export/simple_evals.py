@@ -9,22 +9,17 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, partial
+from functools import partial
 from typing import Any
-
-import jinja2
 
 from rayeval.domain.accuracy import Accuracy
 from rayeval.domain.records import ANSWER_TIMES
 from rayeval.export.answers import scored
+from rayeval.export.jinja import environment
 
 Row = dict[str, Any]
 
-MAX_HTML_CHARS = 20_000
-"""一段文本在 HTML 里至多这么长；全文在 _allresults.json 里。"""
-
 WITHHELD = "[question withheld]"
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def stem(accuracy: Accuracy, model: str, ts: str) -> str:
@@ -50,7 +45,7 @@ def allresults_json(
     `rows` 每次调用从头给出各题（取三遍），内存里一次只有一题。不许留题面时对话里的问题写作
     隐去，回复只有末行（作答的一方已经去掉了）。
     """
-    block = _templates().get_template("answer.html.j2")
+    block = environment().get_template("answer.html.j2")
     views = partial(_views, rows, system_message)
     yield b'{\n  "score": ' + _json(accuracy.score)
     yield b',\n  "metrics": ' + _json(_metrics(accuracy))
@@ -72,7 +67,7 @@ def report_html(
 
     模型的话不可信：一律转义，控制字符换掉，过长的截断并注明；页面自身禁止一切脚本与外联。
     """
-    page = _templates().get_template("accuracy.html.j2")
+    page = environment().get_template("accuracy.html.j2")
     views = (_view(row, system_message) for row in rows)
     for piece in page.generate(
         accuracy=accuracy, metrics=_metrics(accuracy), ours=_ours(accuracy), rows=views
@@ -141,14 +136,6 @@ def _example_metadata(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in left_out}
 
 
-def _shown(text: object) -> str:
-    """给 HTML 的文本：控制字符换成替代符，过长则截断并说少了多少字。"""
-    plain = _CONTROL.sub("\ufffd", str(text))
-    if len(plain) <= MAX_HTML_CHARS:
-        return plain
-    return f"{plain[:MAX_HTML_CHARS]}\n[… {len(plain) - MAX_HTML_CHARS} characters left out]"
-
-
 def _name(text: str) -> str:
     """文件名的一节：别的字符换成 `_`，不以点开头，不为空。"""
     return re.sub(r"[^\w.-]", "_", text).lstrip(".") or "_"
@@ -167,17 +154,3 @@ def _json(value: object) -> bytes:
     """缩进两格的 UTF-8 JSON；绝不写出 NaN。"""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8", "replace")
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    """模板环境：一律转义，未定义的变量是错误。"""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("rayeval.export", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["shown"] = _shown
-    return environment

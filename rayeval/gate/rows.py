@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,7 +59,21 @@ def no_rows(_: str, __: CellSummary) -> CellRows | None:
 
 
 def stored_rows(report: RunReport, root: Path) -> Rows:
-    """一份存盘报告的原始行；`root` 是它的产物目录。文件不在或读不动时说一句，按没有算。"""
+    """一份存盘报告的原始行；`root` 是它的产物目录。"""
+    table = stored_tables(report, root, COLUMNS)
+
+    def rows(scenario: str, cell: CellSummary) -> CellRows | None:
+        """一个 cell 的样本。"""
+        found = table(scenario)
+        return None if found is None else cell_rows(found, cell)
+
+    return rows
+
+
+def stored_tables(
+    report: RunReport, root: Path, columns: Sequence[str]
+) -> Callable[[str], pa.Table | None]:
+    """场景 → 一份存盘报告旁边的请求表，只读 `columns`；文件不在或读不动时说一句，按没有算。"""
     places = {
         scenario.scenario: next(
             (root / path for path in scenario.artifacts if path.endswith("/requests.parquet")), None
@@ -76,30 +90,20 @@ def stored_rows(report: RunReport, root: Path) -> Rows:
         import pyarrow.parquet as pq
 
         try:
-            return pq.read_table(path, columns=COLUMNS)
+            return pq.read_table(path, columns=list(columns))
         except (OSError, ValueError) as error:  # pyarrow 的错误都归在这两类之下
-            _log.warning("%s: %s; the robust gate has no raw rows of it", path, error)
+            _log.warning("%s: %s; there are no raw rows of it", path, error)
             return None
 
-    def rows(scenario: str, cell: CellSummary) -> CellRows | None:
-        """一个 cell 的样本。"""
-        found = table(scenario)
-        return None if found is None else cell_rows(found, cell)
-
-    return rows
+    return table
 
 
 def cell_rows(table: pa.Table, cell: CellSummary) -> CellRows | None:
     """请求表 → 一个 cell 测量段的样本；一行也没有则为 None。预热与我们自己叫停的不算。"""
-    import pyarrow.compute as pc
+    from rayeval.domain.records import of_cell
 
-    wanted = pc.and_kleene(
-        pc.not_equal(table["phase"], "warmup"),
-        pc.invert(pc.fill_null(pc.equal(table["error_class"], "cancelled"), fill_value=False)),
-    )
-    for name in ("input_length", "output_length", "concurrency"):
-        wanted = pc.and_kleene(wanted, pc.equal(table[name], getattr(cell, name)))
-    here = table.filter(wanted).sort_by([("epoch", "ascending"), ("start_s", "ascending")])
+    found = of_cell(table, cell.input_length, cell.output_length, cell.concurrency, measured=True)
+    here = found.sort_by([("epoch", "ascending"), ("start_s", "ascending")])
     if not here.num_rows:
         return None
     starts, ends = _floats(here, "start_s"), _floats(here, "end_s")
