@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rayeval.domain.report import CellSummary
+from rayeval.domain.report import NO_STATS, CellSummary
 from rayeval.export.page.cells import Drawn
 from rayeval.export.page.families import (
     CONCURRENCY,
@@ -29,8 +29,14 @@ RATES: tuple[tuple[str, Words, Of], ...] = (
     ("qps", both("requests/s (QPS)", "请求/秒（QPS）"), lambda c: c.qps),
     ("good", both("good requests/s", "达标请求/秒"), lambda c: c.good_qps),
 )
-SERVER_SIDE = {"ttft": "server_ttft", "tpot": "server_tpot", "e2e": "server_e2e"}
-"""客户端的一族 → 服务自述的同一族。"""
+SERVER_SIDE = {
+    "ttft": ("ttft", "server_ttft"),
+    "tpot": ("tpot", "server_tpot"),
+    "e2e": ("e2e", "server_e2e"),
+    "queue": ("client_queue", "server_queue"),
+}
+"""选项 → 客户端测到的一族，与服务自述的同一族。"""
+SIDE_NAMES = FAMILY_NAMES | {"queue": both("queueing", "排队")}
 
 
 def rate_slot(name: str, cells: Sequence[Drawn]) -> Slot:
@@ -61,26 +67,31 @@ def latency_slot(name: str, cells: Sequence[Drawn]) -> Slot:
 
 def server_slot(name: str, cells: Sequence[Drawn]) -> Slot:
     """服务自述的与客户端测到的均值，并排；服务没说就没有图。"""
-    families = [
-        family
-        for family, key in SERVER_SIDE.items()
-        if any(stats(cell.summary, key).avg is not None for cell in cells)
-    ]
+    told = [option for option in SERVER_SIDE if any(_told(cell.summary, option) for cell in cells)]
     return Slot(
         f"{name}-server",
         both("Server side beside client side", "服务端与客户端"),
         {
-            f"{lengths}|{family}": _sides(group, family)
+            f"{lengths}|{option}": _sides(group, option)
             for lengths, group in by_lengths(cells).items()
-            for family in families
+            for option in told
         },
-        (lengths_select(cells), family_select(families)),
+        (lengths_select(cells), Select(METRIC, tuple((one, SIDE_NAMES[one]) for one in told))),
         both(
-            "Averages. What the client sees more is network, queue and proxy.",
-            "均值。客户端多出来的是网络、排队与代理。",
+            "Averages. What the client sees more is network, queue and proxy; /metrics counts the "
+            "warm-up, too.",
+            "均值。客户端多出来的是网络、排队与代理；/metrics 把预热也算在内。",
         ),
         wide=True,
     )
+
+
+def _told(summary: CellSummary, option: str) -> tuple[float | None, ...] | None:
+    """服务说了什么：（随每个回答说的，/metrics 说的）的均值，秒；都没说则为 None。"""
+    key = SERVER_SIDE[option][1]
+    scraped = summary.server.stats if summary.server is not None else {}
+    found = stats(summary, key).avg, scraped.get(key, NO_STATS).avg
+    return None if found == (None, None) else found
 
 
 def _rate(cells: Sequence[Drawn], of: Of, words: Words) -> Figure:
@@ -121,20 +132,29 @@ def _percentiles(cells: Sequence[Drawn], family: str) -> Figure:
     return figure(traces, axis(CONCURRENCY, type="category"), y)
 
 
-def _sides(cells: Sequence[Drawn], family: str) -> Figure:
-    """一族延迟：客户端的与服务自述的均值。"""
-    sides = ((family, both("client", "客户端")), (SERVER_SIDE[family], both("server", "服务端")))
+def _sides(cells: Sequence[Drawn], option: str) -> Figure:
+    """一族延迟的均值：客户端的、服务随每个回答说的、/metrics 说的；没说的不画。"""
+    told = [_told(cell.summary, option) or (None, None) for cell in cells]
+    mine = SERVER_SIDE[option][0]
+    sides: tuple[tuple[Words, list[float | None]], ...] = (
+        (both("client", "客户端"), [stats(cell.summary, mine).avg for cell in cells]),
+        (both("server, in each reply", "服务端，随每个回答"), [reply for reply, _ in told]),
+        (both("server, /metrics", "服务端，/metrics"), [scraped for _, scraped in told]),
+    )
     traces: list[Trace] = [
         {
             "type": "bar",
             "x": _permits(cells),
-            "y": milliseconds(stats(cell.summary, key).avg for cell in cells),
+            "y": milliseconds(values),
             "name": words,
             "marker": {"color": colour(index)},
         }
-        for index, (key, words) in enumerate(sides)
+        for index, (words, values) in enumerate(sides)
+        if any(value is not None for value in values)
     ]
-    y = axis(f"{FAMILY_NAMES[family]} (ms)", rangemode="tozero")
+    name = SIDE_NAMES[option]
+    title = f"{name} (ms)" if isinstance(name, str) else {k: f"{v} (ms)" for k, v in name.items()}
+    y = axis(title, rangemode="tozero")
     return figure(traces, axis(CONCURRENCY, type="category"), y, barmode="group")
 
 

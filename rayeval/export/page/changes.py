@@ -35,7 +35,7 @@ def changes_slot(verdict: Verdict) -> Slot | None:
     traces += [_legend(rule) for rule in SHOWN if any(f.rule == rule for f in found)]
     limits = sorted({f.threshold * 100 for f in found if f.threshold is not None})
     x = axis(
-        both("change against the baseline (%); right is worse", "相对基线的变化（%）；右边是变差"),
+        both("change (%); right is worse", "变化（%）；右边是变差"),
         zeroline=True,
     )
     y: dict[str, Any] = {"type": "category", "categoryarray": order[::-1], "automargin": True}
@@ -48,7 +48,7 @@ def changes_slot(verdict: Verdict) -> Slot | None:
     )
     return Slot(
         "changes",
-        both("Change of each cell", "各 cell 的变化"),
+        both("Each cell against the baseline", "各 cell 相对基线的变化"),
         {"": made},
         note=both(
             "Dashed: the limits. Bars: the bootstrap interval, where one was computed. Colour: "

@@ -70,7 +70,7 @@ def _sentence(report: RunReport, verdict: Verdict) -> Words:
         passed = len(verdict.at(Level.OK))
         return both(f"All {passed} checks passed.", f"{passed} 项检查全部通过。")
     zh = {Level.FAIL: "项不通过", Level.INCONCLUSIVE: "项无法定论", Level.WARN: "项告警"}
-    en = {Level.FAIL: "failed", Level.INCONCLUSIVE: "inconclusive", Level.WARN: "warnings"}
+    en = {Level.FAIL: "failed", Level.INCONCLUSIVE: "inconclusive", Level.WARN: "to look at"}
     return both(
         "Checks: " + ", ".join(f"{count} {en[level]}" for level, count in told) + ".",
         "检查：" + "，".join(f"{count} {zh[level]}" for level, count in told) + "。",
