@@ -117,8 +117,8 @@ def test_compare_writes_the_same_page_of_b_against_a(runs, tmp_path):
     assert f"page: {page}" in done.output
     html = page.read_text(encoding="utf-8")
     assert "+20.0 %" in html
-    assert "daily first" not in html
     assert "pr first" in html
+    assert 'href="../' not in html
 
 
 def test_compare_as_json_still_writes_the_page(runs, tmp_path):
