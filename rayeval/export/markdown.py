@@ -8,6 +8,7 @@ from __future__ import annotations
 from rayeval.domain.functional import CaseResult, Outcome
 from rayeval.domain.report import STAGES, RunReport, ScenarioReport
 from rayeval.domain.verdict import Level, Verdict
+from rayeval.export.alike import alike
 from rayeval.export.md_accuracy import accuracy_section
 from rayeval.export.md_perf import perf_section
 from rayeval.export.md_text import escape, table
@@ -69,19 +70,19 @@ def _head(report: RunReport, verdict: Verdict) -> list[str]:
 
 def _findings(verdict: Verdict) -> list[str]:
     """值得看的发现，重的在前；过了的只计数。"""
-    shown = [finding for level in _SHOWN for finding in verdict.at(level)]
+    shown = alike(finding for level in _SHOWN for finding in verdict.at(level))
     passed = len(verdict.at(Level.OK))
     if not shown:
         return ["## Findings", "", f"All {passed} checks passed."] if passed else []
     rows = [
         (
-            _MARKS[f.level],
-            escape(f.rule),
-            escape(f.scenario or "run"),
-            escape(f.where),
-            escape(f"{f.kind}: {f.message}"),
+            _MARKS[group.finding.level],
+            escape(group.finding.rule),
+            escape(group.finding.scenario or "run"),
+            escape(group.where),
+            escape(f"{group.finding.kind}: {group.finding.message}"),
         )
-        for f in shown[:MAX_FINDINGS]
+        for group in shown[:MAX_FINDINGS]
     ]
     lines = ["## Findings", "", *table(" | Rule | Scenario | Where | What", rows)]
     if len(shown) > MAX_FINDINGS:

@@ -9,6 +9,7 @@ from rayeval.domain.functional import Outcome
 from rayeval.domain.moment import moment
 from rayeval.domain.report import RunReport
 from rayeval.domain.verdict import Level, Verdict
+from rayeval.errors import CancelledRun
 from rayeval.export.page.figure import Words, both
 
 NOTHING_READY = 3
@@ -27,18 +28,21 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """`tone` 取 good bad warn；`word` 是那一个词，`sentence` 是那一句话。"""
+    """`tone` 取 good bad warn；`word` 是那一个词，`sentence` 是那一句话，`code` 是退出码。"""
 
     tone: str
     word: Words
     sentence: Words
     tiles: tuple[Tile, ...]
+    code: int
 
 
 def headline(report: RunReport, verdict: Verdict) -> Headline:
     """裁决 → 页面的头。"""
     tone, word = _word(report, verdict)
-    return Headline(tone, word, _sentence(report, verdict), tuple(_tiles(report, verdict)))
+    code = CancelledRun.exit_code if report.interrupted else verdict.exit_code
+    tiles = tuple(_tiles(report, verdict))
+    return Headline(tone, word, _sentence(report, verdict), tiles, code)
 
 
 def _word(report: RunReport, verdict: Verdict) -> tuple[str, Words]:

@@ -20,6 +20,7 @@ from markupsafe import Markup, escape
 
 from rayeval.domain.report import STAGES, RunReport, ScenarioReport
 from rayeval.domain.verdict import Level, Verdict
+from rayeval.export.alike import alike
 from rayeval.export.cell_notes import cell_notes
 from rayeval.export.jinja import environment
 from rayeval.export.page import functional, text
@@ -59,7 +60,7 @@ def report_html(report: RunReport, verdict: Verdict, material: Material) -> byte
     slots = [slot for room in rooms for slot in _slots(room)]
     slots += [changes] if changes is not None else []
     data = _packed(json.dumps({slot.name: slot.figures for slot in slots}, allow_nan=False))
-    shown = [finding for level in SHOWN for finding in verdict.at(level)]
+    shown = alike(finding for level in SHOWN for finding in verdict.at(level))
     page = environment().get_template("page/report.html.j2")
     body = page.render(
         report=report,

@@ -76,6 +76,16 @@ def test_heavy_findings_come_first_and_passed_ones_are_counted(reports):
     assert "1 checks passed" in text
 
 
+def test_findings_of_one_cause_share_a_row(reports):
+    cases = [
+        finding(rule="functional", where=f"guided/case{i}", message="no JSON") for i in range(3)
+    ]
+    text = render(reports.run(), *cases, finding(message="another"))
+    assert text.count("no JSON") == 1
+    assert "guided/case0 and 2 more" in text
+    assert "Findings: 4 fail." in text
+
+
 def test_failed_cases_show_their_first_line_up_to_a_limit(reports):
     cases = tuple(
         CaseResult("s", f"s/c{i}", Outcome.FAIL, 0.1, "why\nhidden detail") for i in range(60)

@@ -93,6 +93,7 @@ def test_the_head_is_the_verdict(reports, code, level, word, tone):
 def test_an_interrupted_run_says_so_first(reports):
     html = page(reports.run(interrupted=True))
     assert '<strong><span lang="en">INTERRUPTED</span>' in html
+    assert re.search(r"Exit code</span>.*</span> 130\.", html)
 
 
 def test_every_sentence_has_both_languages(reports, requests):
@@ -223,9 +224,18 @@ def test_failures_fold_their_evidence_and_many_stay_few(reports):
 
 
 def test_many_findings_are_cut_and_counted(reports):
-    html = page(reports.run(), Verdict((finding(),) * (MOST_FINDINGS + 7), 1, None))
-    assert html.count("slow") == MOST_FINDINGS
+    found = tuple(finding(text=f"slow by {i} s") for i in range(MOST_FINDINGS + 7))
+    html = page(reports.run(), Verdict(found, 1, None))
+    assert html.count("slow by") == MOST_FINDINGS
     assert re.search(r"More, in report.json:</span>.*</span> 7</p>", html)
+
+
+def test_findings_of_one_cause_are_told_once(reports):
+    found = tuple(finding(text="no JSON", where=f"guided/case{i}") for i in range(30))
+    html = page(reports.run(), Verdict(found, 1, None))
+    assert html.count("no JSON") == 1
+    assert "guided/case0 and 29 more" in html
+    assert "<li>guided/case29</li>" in html
 
 
 def test_files_are_links_only_beside_the_report(reports):
