@@ -73,8 +73,9 @@ def _read(path: Path, sha256: str | None) -> bytes:
             "dataset",
             f"the dataset can't be read ({error.strerror}); GPQA is not shipped with rayeval: "
             "obtain gpqa_diamond.csv (198 questions) from its authors or from the public storage "
-            "that simple-evals reads, and give its path as dataset in the accuracy profile, "
-            "or leave that stage out" + (f"; its sha256 must be {sha256}" if sha256 else ""),
+            "that simple-evals reads, and give its path as GPQA_CSV or as dataset in the accuracy "
+            "profile, or leave that stage out (--stage functional --stage perf)"
+            + (f"; its sha256 must be {sha256}" if sha256 else ""),
         ) from error
 
 

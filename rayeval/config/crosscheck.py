@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from rayeval.config.builtin import PROFILES
 from rayeval.config.diagnosis import unknown
 from rayeval.config.document import Document, Where
 from rayeval.config.manifest_rules import manifest_problems
@@ -39,13 +40,8 @@ class Documents:
         ]
 
 
-def check(
-    documents: Documents, root: str, run_types: Sequence[str], env: Mapping[str, str]
-) -> list[Problem]:
-    """全部规矩的全部问题。
-
-    `root` 是错误里写的配置目录；没有点名的同名档位只为 `run_types` 要求。
-    """
+def check(documents: Documents, root: str, env: Mapping[str, str]) -> list[Problem]:
+    """全部规矩的全部问题；`root` 是错误里写的配置目录。"""
     problems = [*_duplicate_ids(documents), *_providers(documents)]
     for document in documents.scenarios.values():
         problems += scenario_problems(document, documents.providers)
@@ -57,7 +53,7 @@ def check(
         problems += _repeats(document)
     for document in documents.accuracy.values():
         problems += missing_files(document, ("template_file",))
-    return [*problems, *_matrix(documents), *_default_profiles(documents, root, run_types)]
+    return [*problems, *_matrix(documents)]
 
 
 def _duplicate_ids(documents: Documents) -> Iterator[Problem]:
@@ -131,40 +127,10 @@ def _matrix(documents: Documents) -> Iterator[Problem]:
 
 
 def _profile(documents: Documents, document: Document, where: Where) -> Iterator[Problem]:
-    """一处点名的档位存在；functional 的 default 可以没有文件。"""
+    """一处点名的档位存在；内建的可以没有文件。"""
     stage, name = str(where[-1]), document.get(*where)
     known = documents.profiles(stage)
-    if not isinstance(name, str) or name in known or (stage, name) == ("functional", "default"):
+    builtin = ("default",) if stage == "functional" else PROFILES
+    if not isinstance(name, str) or name in known or name in builtin:
         return
-    yield document.problem(where, unknown(f"{stage} profile", name, known))
-
-
-def _default_profiles(
-    documents: Documents, root: str, run_types: Sequence[str]
-) -> Iterator[Problem]:
-    """没有点名档位的场景要用到的同名档位存在。"""
-    matrix = documents.matrix
-    for run_type in run_types:
-        for stage in ("perf", "accuracy"):
-            if run_type in documents.profiles(stage):
-                continue
-            users = [
-                name
-                for name in documents.scenario_ids()
-                if _uses_default(matrix, name, run_type, stage)
-            ]
-            if users:
-                message = (
-                    f"no such file; {', '.join(users)} needs it for {run_type} runs; "
-                    f"create it, name another profile in matrix.yaml or turn {stage} off there"
-                )
-                yield Problem(f"{root}/tests/{stage}/{run_type}.yaml", 0, 0, "", message)
-
-
-def _uses_default(matrix: Document | None, scenario: str, run_type: str, stage: str) -> bool:
-    """这个场景在这种运行里用不用同名档位；矩阵读不出时不追究。"""
-    if matrix is None or matrix.broken:
-        return False
-    where = ("scenarios", scenario, run_type)
-    off = matrix.get(*where, "enabled") is False or matrix.get(*where, "stages", stage) is False
-    return not off and matrix.get(*where, stage) is None
+    yield document.problem(where, unknown(f"{stage} profile", name, (*known, *builtin)))

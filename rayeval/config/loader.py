@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from rayeval.config import crosscheck
 from rayeval.config.diagnosis import build
 from rayeval.config.document import Document, beside, read
-from rayeval.config.schema import RUN_TYPES, MatrixFile, ProvidersFile, ResetsFile, ScenarioFile
+from rayeval.config.schema import MatrixFile, ProvidersFile, ResetsFile, ScenarioFile
 from rayeval.domain.accuracy import AccuracySpec
 from rayeval.domain.functional import FunctionalSpec
 from rayeval.domain.model import Model
@@ -20,6 +20,7 @@ from rayeval.errors import ConfigError, Problem
 
 M = TypeVar("M", bound=Model)
 _SUFFIXES = (".yaml", ".yml")
+_OTHERS = ("providers.yaml", "baseline_resets.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,9 @@ class ConfigLoader:
         self._env = os.environ if env is None else env
         self._problems: list[Problem] = []
 
-    def load(self, run_types: Sequence[str] = RUN_TYPES) -> ConfigTree:
-        """读出全部文件；有任何错误则抛 ConfigError，带着全部问题。
-
-        没有点名的同名档位（如 tests/perf/pr.yaml）只为 `run_types` 要求。
-        """
-        tree, problems = self.scan(run_types)
+    def load(self) -> ConfigTree:
+        """读出全部文件；有任何错误则抛 ConfigError，带着全部问题。"""
+        tree, problems = self.scan()
         if problems:
             raise ConfigError(problems)
         return tree
@@ -72,10 +70,11 @@ class ConfigLoader:
     def load_matrix(self) -> MatrixFile:
         """只读 matrix.yaml；有错抛 ConfigError。"""
         self._problems = []
-        matrix = self._value(self._single("matrix.yaml", required=True), MatrixFile)
-        if matrix is None or self._problems:
+        found = self._single("matrix.yaml", required=not (self._root / "scenarios").is_dir())
+        matrix = self._value(found, MatrixFile)
+        if self._problems:
             raise ConfigError(_first_of_each(self._problems))
-        return matrix
+        return matrix or MatrixFile()
 
     def load_resets(self) -> ResetsFile:
         """只读 baseline_resets.yaml，没有这份文件即没有重置；有错抛 ConfigError。"""
@@ -89,7 +88,7 @@ class ConfigLoader:
         """基线重置的账；没有或读不成为 None。"""
         return self._value(self._single("baseline_resets.yaml", required=False), ResetsFile)
 
-    def scan(self, run_types: Sequence[str] = RUN_TYPES) -> tuple[ConfigTree, list[Problem]]:
+    def scan(self) -> tuple[ConfigTree, list[Problem]]:
         """读出全部文件与全部问题；有问题时值可能不全。"""
         self._problems = []
         tree = ConfigTree(self._root, env=self._env)
@@ -97,13 +96,15 @@ class ConfigLoader:
             message = "no such directory; name the configuration directory with --config"
             return tree, [Problem(str(self._shown), 0, 0, "", message)]
         documents = crosscheck.Documents(
-            matrix=self._single("matrix.yaml", required=True),
+            matrix=self._single("matrix.yaml", required=False),
             providers=self._single("providers.yaml", required=False),
             scenarios=self._folder("scenarios", required=True),
             functional=self._folder("tests/functional", required=False),
             perf=self._folder("tests/perf", required=False),
             accuracy=self._folder("tests/accuracy", required=False),
         )
+        if documents.matrix is None:
+            self._problems += self._astray()
         tree.matrix = self._value(documents.matrix, MatrixFile) or tree.matrix
         tree.providers = self._value(documents.providers, ProvidersFile) or tree.providers
         tree.resets = self._resets() or tree.resets
@@ -112,8 +113,15 @@ class ConfigLoader:
         tree.accuracy = self._values(documents.accuracy, AccuracySpec)
         scenarios = self._values(documents.scenarios, ScenarioFile)
         tree.scenarios = _ordered(scenarios, tree.matrix)
-        self._problems += crosscheck.check(documents, str(self._shown), run_types, self._env)
+        self._problems += crosscheck.check(documents, str(self._shown), self._env)
         return tree, _first_of_each(self._problems)
+
+    def _astray(self) -> Iterator[Problem]:
+        """没有 matrix.yaml 而旁边有别的 YAML：多半是名字写错了，不能当作没有矩阵。"""
+        for path in sorted(self._root.iterdir()):
+            if path.suffix in _SUFFIXES and path.name not in _OTHERS:
+                message = "rayeval does not read this file; did you mean matrix.yaml?"
+                yield Problem(str(self._shown / path.name), 0, 0, "", message)
 
     def _single(self, name: str, *, required: bool) -> Document | None:
         """目录下的一份文件；不存在时为 None。"""

@@ -29,8 +29,10 @@ _RULES = """
 
 - **Selection.** A scenario that `matrix.yaml` does not name runs all functional suites and the
   profiles named after the run type: `tests/perf/pr.yaml` and `tests/accuracy/pr.yaml` for
-  pull requests, the `daily.yaml` ones every day. Without `tests/functional/default.yaml` the
-  functional defaults below apply.
+  pull requests, the `daily.yaml` ones every day. A file that is not there stands for what is built
+  in, which is what the files of this directory say; so a directory with one scenario is complete.
+  The built-in accuracy profiles ask GPQA and find the questions by `GPQA_CSV`, or as
+  `gpqa_diamond.csv` in the configuration directory.
 - **Environment.** `${NAME}` and `${NAME:-default}` are filled in wherever a string is written; the
   default also stands in for an empty variable. `$${` is a literal `${`. A variable that is unset
   and has no default is an error. Without quotes an empty result means "not given" (null).

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from rayeval.config.builtin import accuracy_profile, perf_profile
 from rayeval.config.diagnosis import unknown
 from rayeval.config.loader import ConfigLoader, ConfigTree, Source
 from rayeval.config.present import digest
@@ -54,7 +55,7 @@ def load(
     """
     _known("run type", [run_type], RUN_TYPES)
     _known("stage", stages, STAGES)
-    tree = ConfigLoader(config_dir, env).load((run_type,))
+    tree = ConfigLoader(config_dir, env).load()
     _known("scenario", scenarios, tree.scenarios)
     plans = tuple(
         plan
@@ -185,13 +186,16 @@ def _functional(tree: ConfigTree, choice: Selection) -> FunctionalSpec:
 
 
 def _perf(tree: ConfigTree, name: str) -> PerfSpec:
-    """性能档位。"""
-    return tree.perf[name].value
+    """性能档位；没有文件的是内建的。"""
+    source = tree.perf.get(name)
+    return perf_profile(name) if source is None else source.value
 
 
 def _accuracy(tree: ConfigTree, name: str) -> AccuracySpec:
-    """准确率档位；数据集、模板、结果的路径变成绝对的。"""
-    source = tree.accuracy[name]
+    """准确率档位，没有文件的是内建的；数据集、模板、结果的路径变成绝对的。"""
+    source = tree.accuracy.get(name)
+    if source is None:
+        return accuracy_profile(name, tree.root, tree.env)
     spec = source.value
     paths = {
         name: source.beside(value)

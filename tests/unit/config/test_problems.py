@@ -221,22 +221,28 @@ def test_a_provider_without_a_providers_file_is_told(tree):
     assert "mode external needs the URL here" in tree.problems()[0]
 
 
-def test_a_missing_default_profile_names_who_needs_it(tree):
-    tree.remove("tests/perf/daily.yaml")
+def test_a_misspelled_profile_is_told_with_the_built_in_ones(tree):
+    tree.write("matrix.yaml", "scenarios: {one: {daily: {perf: dialy}}}\n")
     [problem] = tree.problems()
-    assert problem.startswith("tests/perf/daily.yaml: no such file; one needs it for daily runs")
-    assert tree.load("pr").plans
-    tree.write("matrix.yaml", "scenarios: {one: {daily: {stages: {perf: false}}}}\n")
+    assert "unknown perf profile 'dialy'" in problem
+    assert "daily" in problem
+    tree.write("matrix.yaml", "scenarios: {one: {daily: {perf: daily}}}\n")
+    tree.remove("tests/perf/daily.yaml")
     assert tree.problems() == []
 
 
-def test_a_missing_matrix_and_an_empty_folder_are_told(tree):
+def test_a_matrix_under_another_name_is_not_taken_for_none(tree):
     tree.remove("matrix.yaml")
+    assert tree.problems() == []
+    tree.write("matrix.yml", "scenarios: {}\n")
+    [problem] = tree.problems()
+    assert problem == "matrix.yml: rayeval does not read this file; did you mean matrix.yaml?"
+
+
+def test_an_empty_folder_is_told(tree):
     tree.remove("scenarios/one.yaml")
-    assert [p.split(";")[0] for p in tree.problems()] == [
-        "matrix.yaml: no such file",
-        "scenarios: has no *.yaml file",
-    ]
+    [problem] = tree.problems()
+    assert problem.startswith("scenarios: has no *.yaml file; add one file for each scenario")
 
 
 def test_a_missing_directory_is_one_clear_error(tmp_path):

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from rayeval.config import load_gate, plan_rows, resolved_yaml
-from rayeval.domain.functional import SUITES
+from rayeval.domain.accuracy import AccuracySpec
+from rayeval.domain.functional import SUITES, FunctionalSpec
+from rayeval.domain.perf import PerfSpec
 from rayeval.domain.scenario import Quant
 from rayeval.errors import ConfigError, UsageError
 
@@ -205,3 +207,33 @@ def test_plan_rows_admit_what_they_cannot_know(tree):
     assert plan_rows(tree.load("daily"))[0].accuracy_items is None
     assert plan_rows(tree.load("pr"))[0].accuracy_items == 5
     assert plan_rows(tree.load("pr", stages=["perf"]))[0].accuracy_items == 0
+
+
+@pytest.mark.parametrize("run_type", ["pr", "daily"])
+def test_five_lines_are_enough_the_profiles_are_the_shipped_ones(tree, run_type):
+    for name in ("matrix.yaml", "providers.yaml", "tests/perf/pr.yaml", "tests/perf/daily.yaml"):
+        tree.remove(name)
+    for name in ("tests/accuracy/pr.yaml", "tests/accuracy/daily.yaml"):
+        tree.remove(name)
+    five = "id: one\nmode: external\nmodel: m\nservice:\n  base_url: http://127.0.0.1:8000/v1\n"
+    tree.write("scenarios/one.yaml", five)
+    tree.env = {"GPQA_CSV": "/data/gpqa.csv"}
+    [plan] = tree.load(run_type).plans
+    shipped = Path(__file__).parents[3] / "configs" / "tests"
+    text = (shipped / "perf" / f"{run_type}.yaml").read_text(encoding="utf-8")
+    assert plan.perf == PerfSpec.model_validate(yaml.safe_load(text))
+    text = (shipped / "accuracy" / f"{run_type}.yaml").read_text(encoding="utf-8")
+    text = text.replace("${GPQA_CSV:-gpqa_diamond.csv}", "/data/gpqa.csv")
+    text = text.replace("${GPQA_TEMPLATE:-}", "null")
+    assert plan.accuracy == AccuracySpec.model_validate(yaml.safe_load(text))
+    assert plan.functional == FunctionalSpec()
+
+
+def test_built_in_questions_lie_in_the_configuration_or_where_the_environment_says(tree):
+    tree.remove("tests/accuracy/pr.yaml")
+    [plan] = tree.load().plans
+    assert plan.accuracy.dataset == str(tree.root.resolve() / "gpqa_diamond.csv")
+    tree.env |= {"GPQA_CSV": "/data/own.csv", "GPQA_TEMPLATE": "/src/simple-evals"}
+    [plan] = tree.load().plans
+    assert plan.accuracy.dataset == "/data/own.csv"
+    assert plan.accuracy.template_file == "/src/simple-evals"
