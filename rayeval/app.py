@@ -98,7 +98,11 @@ def carry_out(
     """
     place = Path(spec.baseline) if spec.baseline else manner.artifacts if seek_baseline else None
     reference = find_reference(  # 名字写错要在测量几小时之前说
-        place, spec.resets, named=spec.baseline is not None, exclude_run_id=spec.run_id
+        place,
+        spec.resets,
+        named=spec.baseline is not None,
+        exclude_run_id=spec.run_id,
+        run_type=spec.run_type,
     )
     require_gateway(spec, manner.push)
     exams = papers(spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from rayeval.gate.baseline import find_baseline
 from rayeval.gate.judge import judge
 from rayeval.gate.reset import apply_resets
 from rayeval.gate.rows import Rows, no_rows, stored_rows
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +83,23 @@ def find_reference(
     *,
     named: bool,
     exclude_run_id: str | None = None,
+    run_type: str = "",
 ) -> Reference:
     """到 `place` 去找基线（None 不找）；`named` 是用户点的名，不存在就抛 UsageError。
 
-    被重置的场景从基线里去掉。
+    被重置的场景从基线里去掉。`run_type` 是本次运行的类型：点了名的目录里，只测一个阶段的运行
+    也与上一次同样的比。
     """
     if place is None:
         return Reference()
     if not named and not place.exists():
         return Reference(sought=True)
-    found = find_baseline(place, report_json.decode, exclude_run_id=exclude_run_id)
+    like = run_type if named and run_type not in config.RUN_TYPES else ""
+    found = find_baseline(place, report_json.decode, exclude_run_id=exclude_run_id, like=like)
     if found is None:
+        if named:
+            wanted = f"{like} run that finished" if like else "complete daily run, all cases passed"
+            _log.warning("--baseline %s: no %s is there; nothing to compare with", place, wanted)
         return Reference(sought=True)
     report, name = found
     remaining = apply_resets(report, resets)
@@ -128,7 +137,11 @@ def judge_again(stored: Path, baseline: Path | None, config_dir: Path | None) ->
     root = root_of(file)
     gate, resets = settings(config_dir, report.run_type)
     reference = find_reference(
-        baseline or root, resets, named=baseline is not None, exclude_run_id=report.run_id
+        baseline or root,
+        resets,
+        named=baseline is not None,
+        exclude_run_id=report.run_id,
+        run_type=report.run_type,
     )
     report = reference.pair(report, root)
     return Judged(report, reference.judge(report, gate, root), reference, file)

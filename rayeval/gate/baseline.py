@@ -20,13 +20,14 @@ _log = logging.getLogger(__name__)
 
 
 def find_baseline(
-    path: Path, decode: Decode, *, exclude_run_id: str | None = None
+    path: Path, decode: Decode, *, exclude_run_id: str | None = None, like: str = ""
 ) -> tuple[RunReport, str] | None:
     """基线与它的名字；目录里没有合格的报告时为 None。
 
     `path` 是 report.json、`runs/{ts}/` 目录（两者都照用，不问成色），或产物目录（其下最新的
     完整、绿色的每日报告）。`decode` 把字节读成报告，读不懂抛 UsageError。
     `exclude_run_id` 是本次运行：它的报告可能已在产物里，与自己比是无声的通过。
+    `like` 是只测一个阶段的运行的类型（perf、functional、accuracy）：同类型的走完了也算合格。
     路径不存在、读不动、点名的文件不是报告，抛 UsageError。
     """
     if not path.exists():
@@ -35,12 +36,17 @@ def find_baseline(
     named = path / "report.json" if path.is_dir() else path
     if named.is_file():
         return decode(_read(named), str(named)), str(named)
-    candidates = [
-        (report, str(file))
-        for file, report in _scan(path, decode)
-        if report.run_id != exclude_run_id and unfit(report) is None
-    ]
-    return max(candidates, key=lambda found: (_started(found[0]), found[1]), default=None)
+    stored = [(r, str(file)) for file, r in _scan(path, decode) if r.run_id != exclude_run_id]
+    stored.sort(key=lambda found: (_started(found[0]), found[1]))
+    for report, name in reversed(stored):
+        if unfit(report) is None or (like and report.run_type == like and _whole(report)):
+            return report, name
+    return None
+
+
+def _whole(report: RunReport) -> bool:
+    """走完了：没有被中断，各场景都测成了。"""
+    return not report.interrupted and all(s.complete for s in report.scenarios)
 
 
 def unfit(report: RunReport) -> str | None:

@@ -73,6 +73,12 @@ def test_a_named_baseline_is_drawn_beside_the_run(runs):
     assert "+20.0 %" in (second / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_named_folder_without_a_baseline_is_told(runs, tmp_path, caplog):
+    assert rayeval("gate", runs[1], "--baseline", tmp_path / "a").exit_code == 0
+    assert "no complete daily run" in caplog.text
+    assert str(tmp_path / "a") in caplog.text
+
+
 def test_a_report_whose_rows_and_config_are_gone_still_has_its_page(runs, tmp_path):
     (tmp_path / "a" / ROWS).unlink()
     (tmp_path / "a" / LOG).unlink()

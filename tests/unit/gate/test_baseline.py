@@ -116,6 +116,20 @@ def test_an_unreadable_candidate_does_not_hide_the_good_one(tmp_path, reports, s
     assert "bad" in caplog.text
 
 
+def test_a_stage_alone_compares_with_the_last_one_of_its_kind(tmp_path, reports, store):
+    put, decode = store
+    stage = {"run_type": "perf", "started_at": "2026-01-02T00:00:00Z"}
+    put(reports.run(run_id="mine", **stage), "runs/mine")
+    put(reports.run(run_id="cut", interrupted=True, **stage), "runs/cut")
+    lost = reports.with_stage(reports.scenario(), "perf", Status.ERROR)
+    put(reports.run(lost, run_id="lost", **stage), "runs/lost")
+    put(reports.run(run_id="other", run_type="functional"), "runs/other")
+    assert find_baseline(tmp_path, decode) is None
+    assert find_baseline(tmp_path, decode, like="perf")[0].run_id == "mine"
+    put(daily(reports, "daily", 3), "runs/daily")
+    assert find_baseline(tmp_path, decode, like="perf")[0].run_id == "daily"
+
+
 def test_an_empty_directory_has_no_baseline(tmp_path, store):
     assert find_baseline(tmp_path, store[1]) is None
 
