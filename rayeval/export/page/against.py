@@ -47,6 +47,7 @@ def rate_slot(name: str, cells: Sequence[Drawn]) -> Slot:
         both("Throughput against concurrency", "吞吐对并发"),
         {key: _rate(cells, of, words) for key, words, of in shown},
         (Select(METRIC, tuple((key, words) for key, words, _ in shown)),),
+        both("Dotted: the baseline.", "点线是基线。"),
     )
 
 
@@ -104,7 +105,7 @@ def _rate(cells: Sequence[Drawn], of: Of, words: Words) -> Figure:
         if any(cell.base is not None for cell in group):
             name = both(f"{lengths} baseline", f"{lengths} 基线")
             before = numbers(of(c.base.summary) if c.base is not None else None for c in group)
-            more = {"line": {"dash": "dot"}, "legendgroup": lengths}
+            more = {"line": {"dash": "dot"}, "legendgroup": lengths, "showlegend": False}
             traces.append(line(_permits(group), before, name, index, **more))
     return figure(traces, axis(CONCURRENCY, type="category"), axis(words, rangemode="tozero"))
 

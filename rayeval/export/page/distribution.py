@@ -56,8 +56,9 @@ def _distributions(cells: Iterable[Drawn], family: str) -> Figure:
         if family in cell.then:
             curve = cell.then[family]
             words = both(f"{who} baseline", f"{who} 基线")
+            hidden = {"legendgroup": who, "showlegend": False}
             style = {"dash": "dot", "width": 1.5}
-            traces.append(line(curve.x, curve.y, words, index, legendgroup=who, line=style))
+            traces.append(line(curve.x, curve.y, words, index, line=style, **hidden))
     x = axis(f"{FAMILY_NAMES[family]} (ms)", **({"type": "log"} if tail else {}))
     y = axis(both("share (%)", "份额（%）"), range=[0, 101])
     return figure(traces, x, y)
