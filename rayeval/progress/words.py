@@ -70,8 +70,9 @@ def _perf(row: Row, now: float, glyphs: Glyphs) -> Iterator[Segment]:
         yield f"epoch {row.epoch}/{epochs}" if epochs > 1 and row.epoch else "", ""
     counters = row.counters
     if counters is not None and row.cell is not None:
-        yield f"permits {counters.permits}", ""
-        yield f"in flight {counters.in_flight}", ""
+        idle = not (counters.permits or counters.in_flight)  # 两个 cell 之间
+        yield "no load" if idle else f"permits {counters.permits}", ""
+        yield "" if idle else f"in flight {counters.in_flight}", ""
     yield _done(row), ""
     if counters is not None and (row.cell is not None or counters.failed):
         yield f"failed {counters.failed}", "red" if counters.failed else ""
@@ -82,7 +83,7 @@ def _perf(row: Row, now: float, glyphs: Glyphs) -> Iterator[Segment]:
 def _functional(row: Row, now: float, glyphs: Glyphs) -> Iterator[Segment]:  # noqa: ARG001
     """几个用例有了结局，几个没过，最近的是哪个。"""
     yield f"{row.cases} cases" if row.cases else "", ""
-    yield f"not passed {row.bad_cases}", "red" if row.bad_cases else ""
+    yield f"not passed {row.bad_cases}" if row.cases else "", "red" if row.bad_cases else ""
     yield row.note, "dim"
 
 

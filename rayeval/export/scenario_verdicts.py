@@ -1,0 +1,61 @@
+"""几个场景各自的裁决：一个场景一行，为什么不过也在这一行。"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rayeval.domain.report import RunReport, ScenarioReport
+from rayeval.domain.verdict import Finding, Level, Verdict
+from rayeval.export.suite_table import one_line
+
+LONGEST_WHY = 300
+
+
+def scenario_verdicts(report: RunReport, verdict: Verdict) -> Iterator[RenderableType]:
+    """只有一个场景时它的裁决就是整次的，不必再说。"""
+    if len(report.scenarios) < 2:  # noqa: PLR2004 同上
+        return
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(overflow="fold")
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    for scenario in report.scenarios:
+        findings = [f for f in verdict.findings if f.scenario == scenario.scenario]
+        word, style, why = _outcome(scenario, findings)
+        table.add_row(Text(scenario.scenario), Text(word, style), Text(one_line(why, LONGEST_WHY)))
+    yield table
+
+
+def _outcome(scenario: ScenarioReport, findings: Sequence[Finding]) -> tuple[str, str, str]:
+    """（一个词，样式，缘故）。"""
+    for level, word, style in _WORDS:
+        bad = [finding for finding in findings if finding.level is level]
+        if bad:
+            return word, style, _why(bad)
+    warned = [finding for finding in findings if finding.level is Level.WARN]
+    if not scenario.complete:
+        return "NOT MEASURED", "bold yellow", _why(warned) or "not every planned stage ran"
+    return "PASS", "bold green", f"with warnings: {_why(warned)}" if warned else ""
+
+
+_WORDS = (
+    (Level.FAIL, "FAIL", "bold red"),
+    (Level.INCONCLUSIVE, "INCONCLUSIVE", "bold yellow"),
+)
+
+
+def _why(findings: Sequence[Finding]) -> str:
+    """一条就是它的话；几条就数各规则的条数。"""
+    if len(findings) == 1:
+        [only] = findings
+        where = f" {only.where}" if only.where not in {"", only.rule} else ""
+        return f"{only.rule}{where}: {one_line(only.message)}"
+    counts = Counter(finding.rule for finding in findings)
+    return ", ".join(
+        rule if number == 1 else f"{rule} × {number}" for rule, number in counts.items()
+    )
