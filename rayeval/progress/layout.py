@@ -190,6 +190,7 @@ def _tail(rows: Sequence[Row], window: Window) -> list[Text]:
         parts.append(("finishing", "dim"))
     elif left is not None:
         parts.append((f"about {span(left)} left", "bold"))
+    parts[0] = (f"total: {parts[0][0]}", parts[0][1])
     lines = _flow(parts, window.width - ECHO, window.glyphs, "")
     return [*lines, *_stopping(rows, window)]
 
