@@ -41,7 +41,8 @@ def cell_section(scenario: ScenarioReport) -> Iterator[RenderableType]:
 def _table(scenario: ScenarioReport, columns: dict[str, _Column], left_out: Sequence[str]) -> Table:
     """表，少了 `left_out` 这几列，并在题目里说。"""
     title = f"{scenario.scenario}: latency in ms"
-    caption = f"{len(left_out)} columns left out; wider terminals and the CSV files have them"
+    columns_left = f"{len(left_out)} column{'s' if len(left_out) > 1 else ''} left out"
+    caption = f"{columns_left}: wider terminals and the CSV files have all"
     table = Table(
         title=title,
         title_justify="left",

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rayeval.domain.report import RunReport, ScenarioReport
+from rayeval.domain.report import RunReport, ScenarioReport, Status
 from rayeval.domain.verdict import Finding, Level, Verdict
 from rayeval.export.suite_table import one_line
 
@@ -32,7 +32,9 @@ def scenario_verdicts(report: RunReport, verdict: Verdict) -> Iterator[Renderabl
 
 
 def _outcome(scenario: ScenarioReport, findings: Sequence[Finding]) -> tuple[str, str, str]:
-    """（一个词，样式，缘故）。"""
+    """（一个词，样式，缘故）。没走完就被叫停的不算它的错。"""
+    if any(result.status is Status.CANCELLED for result in scenario.stages):
+        return "INTERRUPTED", "bold yellow", ""
     for level, word, style in _WORDS:
         bad = [finding for finding in findings if finding.level is level]
         if bad:
@@ -50,12 +52,13 @@ _WORDS = (
 
 
 def _why(findings: Sequence[Finding]) -> str:
-    """一条就是它的话；几条就数各规则的条数。"""
-    if len(findings) == 1:
-        [only] = findings
-        where = f" {only.where}" if only.where not in {"", only.rule} else ""
-        return f"{only.rule}{where}: {one_line(only.message)}"
+    """都出自一条规则就是头一条的话与还有几条；出自几条规则就数各自的条数。"""
+    if not findings:
+        return ""
     counts = Counter(finding.rule for finding in findings)
-    return ", ".join(
-        rule if number == 1 else f"{rule} × {number}" for rule, number in counts.items()
-    )
+    if len(counts) > 1:
+        return ", ".join(rule if n == 1 else f"{rule} × {n}" for rule, n in counts.items())
+    first, more = findings[0], len(findings) - 1
+    where = f" {first.where}" if first.where not in {"", first.rule} else ""
+    tail = f" (+ {more} more)" if more else ""
+    return f"{first.rule}{where}: {one_line(first.message)}{tail}"

@@ -22,7 +22,14 @@ ROOMY = 110
 """从这么宽起画进度条。"""
 BAR = 12
 REASON_LINES = 2
-RANK = (Phase.RUNNING, Phase.FAILED, Phase.PASSED, Phase.WAITING, Phase.KEPT)
+RANK = (
+    Phase.RUNNING,
+    Phase.FAILED,
+    Phase.STOPPED,
+    Phase.PASSED,
+    Phase.WAITING,
+    Phase.KEPT,
+)
 """地方不够时谁先上。"""
 ECHO = 4
 """最后一行留这么宽：终端回显的 ^C 不至于折行、弄乱上面的。"""

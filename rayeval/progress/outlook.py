@@ -7,7 +7,14 @@ from collections.abc import Iterable, Sequence
 
 from rayeval.progress.row import Phase, Row
 
-ORDER = (Phase.RUNNING, Phase.FAILED, Phase.WAITING, Phase.PASSED, Phase.KEPT)
+ORDER = (
+    Phase.RUNNING,
+    Phase.FAILED,
+    Phase.STOPPED,
+    Phase.WAITING,
+    Phase.PASSED,
+    Phase.KEPT,
+)
 """数的次序。"""
 
 

@@ -20,7 +20,7 @@ SETTLED_S = 0.5
 """进入一个 cell 这么久之后才说它的速率，秒。"""
 RATE_S = 10.0
 """速率看最近这么久，秒：爬坡途中它一直在变。"""
-BAD = frozenset({Status.FAIL, Status.ERROR, Status.CANCELLED})
+BAD = frozenset({Status.FAIL, Status.ERROR})
 
 
 class Phase(Enum):
@@ -30,6 +30,7 @@ class Phase(Enum):
     RUNNING = "running"
     PASSED = "passed"
     FAILED = "failed"
+    STOPPED = "interrupted"
     KEPT = "kept"
 
 
@@ -83,9 +84,12 @@ class Row:
         """等着、在跑、过了、没过、照搬。"""
         if self.ended is None:
             return Phase.RUNNING if self.stage or self.results else Phase.WAITING
-        if self.crash is not None or any(r.status in BAD for r in self.results.values()):
+        statuses = {result.status for result in self.results.values()}
+        if self.crash is not None or statuses & BAD:
             return Phase.FAILED
-        return Phase.PASSED if self.results else Phase.KEPT
+        if Status.CANCELLED in statuses:
+            return Phase.STOPPED
+        return Phase.PASSED if statuses else Phase.KEPT
 
     @property
     def busy(self) -> bool:

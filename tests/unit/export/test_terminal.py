@@ -191,5 +191,10 @@ def test_several_scenarios_have_a_verdict_each(reports):
     several = (*findings, Finding("functional", Level.FAIL, "broken", "bad", "a/b", "x"))
     text = narrow(reports.run(good, bad), Verdict(several, 1))
     assert "bad   FAIL  qps, functional" in text
+    stopped = reports.with_stage(good, "perf", Status.CANCELLED, "interrupted")
+    text = narrow(reports.run(stopped, bad), Verdict(several[:2], 1))
+    assert "good  INTERRUPTED" in text
+    twice = narrow(reports.run(good, bad), Verdict((findings[0], findings[0]), 1))
+    assert "by half (+ 1 more)" in twice
     alone = narrow(reports.run(bad), Verdict(findings, 1))
     assert "bad   FAIL" not in alone

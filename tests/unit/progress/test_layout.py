@@ -49,7 +49,9 @@ def test_a_failure_shows_at_once_and_stays(play):
 
 
 def test_what_follows_a_failed_launch_is_not_repeated(play):
-    skipped = [play.finished(s, Status.SKIPPED, "launch failed: x") for s in play.stages[1:5]]  # 没有 teardown：没起来过
+    skipped = [
+        play.finished(s, Status.SKIPPED, "launch failed: x") for s in play.stages[1:5]
+    ]  # 没有 teardown：没起来过
     row = play.row("one", StageStarted("launch"), play.finished("launch", Status.ERROR, "x"))
     for event in (*skipped, None):
         row.take(event, 1.0)

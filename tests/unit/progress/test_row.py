@@ -60,7 +60,7 @@ def test_the_phase_follows_the_outcomes(play):
     assert play.row("c", Crash("worker_died", "killed")).phase is Phase.FAILED
     assert play.row("k", None).phase is Phase.KEPT
     skipped = play.row("s", play.finished("launch"), play.finished("perf", Status.CANCELLED), None)
-    assert skipped.phase is Phase.FAILED
+    assert skipped.phase is Phase.STOPPED
 
 
 def test_the_whole_is_foretold_only_from_what_is_known(play):
