@@ -34,17 +34,23 @@ _LEVEL = {
 
 
 def summary(report: RunReport, verdict: Verdict) -> Iterator[RenderableType]:
-    """依次：阶段表、功能表与没过的用例、性能表、准确率、发现、各场景的裁决、一句裁决。"""
-    yield _stages(report)
-    for scenario in report.scenarios:
-        if scenario.cases:
-            yield from functional_section(scenario)
-        if scenario.cells:
-            yield from cell_section(scenario)
-    yield from _scores(report)
-    yield from _reasons(report)
-    yield from (_finding(finding) for finding in verdict.findings if _worth_saying(finding))
-    yield from scenario_verdicts(report, verdict)
+    """依次：阶段表、功能表与没过的用例、性能表、准确率、发现、各场景与整次的裁决；空行隔开。"""
+    sections = (
+        [_stages(report)],
+        *(functional_section(s) for s in report.scenarios if s.cases),
+        *(cell_section(s) for s in report.scenarios if s.cells),
+        _scores(report),
+        _reasons(report),
+        (_finding(finding) for finding in verdict.findings if _worth_saying(finding)),
+        scenario_verdicts(report, verdict),
+    )
+    for section in sections:
+        filled = False
+        for renderable in section:
+            filled = True
+            yield renderable
+        if filled:
+            yield Text()
     yield headline(verdict, interrupted=report.interrupted)
 
 

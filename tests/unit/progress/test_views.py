@@ -11,9 +11,9 @@ from rayeval.domain.functional import CaseResult, Outcome
 from rayeval.domain.load import Counters
 from rayeval.domain.perf import PerfSpec
 from rayeval.domain.report import StageResult, Status
-from rayeval.functional.context import bare_scenario
 from rayeval.domain.run import ScenarioPlan
 from rayeval.domain.service import Endpoint
+from rayeval.functional.context import bare_scenario
 from rayeval.pipeline.executor import Crash
 from rayeval.progress import JsonView, LiveView, PlainView, Row, SilentView, choose_view
 from rayeval.stopping import STOPPING
