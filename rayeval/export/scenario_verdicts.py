@@ -32,9 +32,10 @@ def scenario_verdicts(report: RunReport, verdict: Verdict) -> Iterator[Renderabl
 
 
 def _outcome(scenario: ScenarioReport, findings: Sequence[Finding]) -> tuple[str, str, str]:
-    """（一个词，样式，缘故）。没走完就被叫停的不算它的错。"""
+    """（一个词，样式，缘故）。没走完就被叫停的不算它的错；停之前已经错的还是说。"""
     if any(result.status is Status.CANCELLED for result in scenario.stages):
-        return "INTERRUPTED", "bold yellow", ""
+        known = [f for f in findings if f.level is Level.FAIL and f.rule != "stages"]
+        return "INTERRUPTED", "bold yellow", _why(known)
     for level, word, style in _WORDS:
         bad = [finding for finding in findings if finding.level is level]
         if bad:
