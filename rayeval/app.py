@@ -20,6 +20,8 @@ from rayeval.domain.verdict import Verdict
 from rayeval.errors import CancelledRun, InfrastructureError
 from rayeval.export import markdown, report_json, terminal
 from rayeval.export.files import Artifacts
+from rayeval.export.suite_table import one_line
+from rayeval.export.whereabouts import whereabouts
 from rayeval.inputs import provenance_of, write_inputs
 from rayeval.judging import Judged, Reference, find_reference
 from rayeval.pipeline.executor import Executor
@@ -45,6 +47,7 @@ class Manner:
     parallel: int | None = None
     quiet: bool = False
     as_json: bool = False
+    plain: bool = False
     push: bool | None = None
 
 
@@ -112,10 +115,10 @@ def carry_out(
     provenance = provenance_of(Path(spec.config_dir))
     write_inputs(artifacts, spec, provenance, manner.address)
     sweep_before(plan.scenario for plan in spec.plans)
-    loads = {plan.scenario.id: plan.perf for plan in spec.plans}
+    voice = {"quiet": manner.quiet, "as_json": manner.as_json, "plain": manner.plain}
     with (
+        choose_view(console, spec.plans, **voice) as view,  # 在先：Ray 起来要几秒
         _executor(manner.address, manner.ship) as executor,
-        choose_view(console, loads, quiet=manner.quiet, as_json=manner.as_json) as view,
     ):
         report = run(
             *(spec, executor, artifacts, provenance, view.watch),
@@ -189,9 +192,10 @@ def show(
         return
     for renderable in terminal.summary(report, verdict):
         console.print(renderable, highlight=False)
-    console.print(f"artifacts: {where.parent}", highlight=False, soft_wrap=True)
+    for place in whereabouts(report, artifacts):
+        console.print(place, highlight=False, soft_wrap=True)
     for line in published.lines(str(where.parent)):
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        console.print(one_line(line, 2000), highlight=False, soft_wrap=True, markup=False)
 
 
 def _claim(root: Path, stamp: str) -> str:

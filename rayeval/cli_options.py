@@ -29,6 +29,7 @@ Ship = Annotated[
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Progress in plain lines, on a terminal too.")]
 
 ConfigDir = Annotated[
     Path, typer.Option("--config", help="Directory with matrix.yaml and its neighbours.")
@@ -65,12 +66,20 @@ class Sturdy:
 
     def write(self, text: str) -> int:
         """写；写不出去的丢掉。"""
-        self._try(lambda: self._stream.write(text))
+        self._try(lambda: self._written(text))
         return len(text)
 
     def flush(self) -> None:
         """推出去；推不出去的丢掉。"""
         self._try(self._stream.flush)
+
+    def _written(self, text: str) -> None:
+        """写；编码画不出的字符换成问号，不为一个 × 丢了报告。"""
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError:
+            encoding = self._stream.encoding
+            self._stream.write(text.encode(encoding, "replace").decode(encoding))
 
     def _try(self, act: Callable[[], object]) -> None:
         """做一次；不成就此闭嘴，剩在缓冲里的也丢进 /dev/null，免得离场时再出错。"""

@@ -13,6 +13,7 @@ from rayeval.cli_options import (
     ConfigDir,
     Debug,
     Json,
+    Plain,
     Quiet,
     RunType,
     ScenarioIds,
@@ -48,6 +49,7 @@ def run(
     ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
+    plain: Plain = False,
     debug: Debug = False,
 ) -> None:
     """主命令。"""
@@ -69,6 +71,7 @@ def run(
                 parallel=parallel,
                 quiet=quiet,
                 as_json=as_json,
+                plain=plain,
                 push=push,
             ),
             resume=resume,

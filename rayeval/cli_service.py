@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rayeval.cli_options import Artifacts, Debug, Json, Quiet, Ship
+from rayeval.cli_options import Artifacts, Debug, Json, Plain, Quiet, Ship
 from rayeval.exits import catch_signals, leave
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Asked:
     baseline: Baseline = None
     quiet: Quiet = False
     as_json: Json = False
+    plain: Plain = False
     debug: Debug = False
 
     def service(self) -> ServiceFlags:
@@ -106,8 +107,14 @@ class Asked:
         """在哪里跑、说多少话。"""
         from rayeval.app import Manner
 
-        quiet, as_json = self.quiet, self.as_json
-        return Manner(self.address, self.artifacts, ship=self.ship, quiet=quiet, as_json=as_json)
+        return Manner(
+            self.address,
+            self.artifacts,
+            ship=self.ship,
+            quiet=self.quiet,
+            as_json=self.as_json,
+            plain=self.plain,
+        )
 
 
 def one_service(command: Callable[..., int]) -> Callable[..., None]:

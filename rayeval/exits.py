@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import traceback
@@ -13,6 +12,7 @@ from typing import NoReturn
 import typer
 
 from rayeval.errors import CancelledRun, ConfigError, RayevalError
+from rayeval.stopping import STOPPING
 
 INTERNAL = 3
 
@@ -55,14 +55,13 @@ def _told(error: BaseException) -> int:
 
 def catch_signals() -> None:
     """第一次 Ctrl-C 或 SIGTERM 开始收场；再来的只说一句，绝不打断收场。"""
-    seen: list[int] = []
+    STOPPING.reset()
 
-    def on_signal(number: int, _frame: FrameType | None) -> None:
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
         """第一次抛出中断。"""
-        seen.append(number)
-        if len(seen) == 1:
+        STOPPING.heard()
+        if STOPPING.times == 1:
             raise KeyboardInterrupt
-        os.write(2, b"\nrayeval: already stopping; what was started is being cleaned up\n")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)

@@ -16,6 +16,11 @@ class Forecast:
         self._cells = [(_requests(cell, spec), _work(cell, spec)) for cell in spec.cells()]
         self._whole = sum(work for _, work in self._cells)
 
+    @property
+    def requests(self) -> int:
+        """全程要发的请求，含预热；只测一部分（接着跑、复测）的总数与此不同。"""
+        return sum(number for number, _ in self._cells)
+
     def share(self, done: int) -> float:
         """前 `done` 个请求占全程的几成，0 到 1。"""
         reached = 0.0

@@ -23,7 +23,7 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """一个阶段的进展：总数未知时 total 为 0；`note` 是一句人话。"""
+    """一个阶段的进展：总数未知时 total 为 0；`note` 是一句人话；`epoch` 从 1 起，0 是没有。"""
 
     stage: str
     note: str = ""
@@ -31,6 +31,7 @@ class Progress:
     total: int = 0
     counters: Counters | None = None
     cell: Cell | None = None
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,13 +71,14 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """运行中可读的计数；只增不减，`in_flight` 除外。"""
+    """运行中可读的计数；只增不减，`in_flight` 与 `permits`（此刻许可的在途）除外。"""
 
     issued: int = 0
     done: int = 0
     failed: int = 0
     in_flight: int = 0
     tokens: int = 0
+    permits: int = 0
 
     def __add__(self, other: Counters) -> Counters:
         """多个压测者相加。"""
@@ -87,6 +88,7 @@ class Counters:
             self.failed + other.failed,
             self.in_flight + other.in_flight,
             self.tokens + other.tokens,
+            self.permits + other.permits,
         )
 
 

@@ -1,8 +1,9 @@
-"""一个场景的性能 → 终端上的一张窄表与其下的几行话；有内容的列才出现。"""
+"""一个场景的性能 → 终端上的一张窄表与其下的几行话；有内容、放得下的列才出现。"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -16,54 +17,72 @@ from rayeval.export.cell_notes import (
     milliseconds,
     p99_text,
 )
+from rayeval.export.fitted import Fitted
 
 _Column = tuple[str, Callable[[CellReport], str]]
 """（表头，两行；一个 cell 的那一格）。"""
 
 
+DROPPED_FIRST = ("server", "n", "e2e", "ttft", "good", "tok", "tpot")
+"""窄的终端上先舍谁；门禁看的（失败率、QPS、两个 P99）与证书一直在。"""
+
+
 def cell_section(scenario: ScenarioReport) -> Iterator[RenderableType]:
     """表，然后每个 cell 要说的话，然后记号的说明。延迟以毫秒显示，未定义为 -。"""
-    table = Table(
-        title=f"{scenario.scenario}: latency in ms",
-        title_justify="left",
-        box=None,
-        padding=(0, 0, 0, 1),
-        pad_edge=False,
-    )
     columns = _columns(scenario.cells)
-    table.add_column("cell", no_wrap=True)
-    for header, _ in columns:
-        table.add_column(header, justify="right", no_wrap=True)
-    table.add_column("certi-\nficate")
-    for cell in scenario.cells:
-        texts = (Text(show(cell)) for _, show in columns)
-        table.add_row(Text(cell.summary.id), *texts, _seal(cell))
-    yield table
+    present = [key for key in DROPPED_FIRST if key in columns]
+    yield Fitted([partial(_table, scenario, columns, present[:n]) for n in range(len(present) + 1)])
     for cell in scenario.cells:
         yield from _notes(cell)
     if any(has_thin_p99(cell, "ttft", "e2e", "response") for cell in scenario.cells):
         yield Text(f" {THIN_LEGEND}", "dim")
 
 
-def _columns(cells: tuple[CellReport, ...]) -> list[_Column]:
-    """要显示的列：服务的 TTFT 与 goodput 有了才显示。"""
-    server: _Column = ("TTFT\nserver", lambda c: milliseconds(_stats(c, "server_ttft").avg))
-    good: _Column = ("good\n%", _good)
-    any_server = any(_stats(cell, "server_ttft").avg is not None for cell in cells)
-    any_good = any(cell.summary.good_ratio is not None for cell in cells)
-    return [
-        ("\nn", lambda c: str(c.summary.issued)),
-        ("fail\n%", lambda c: f"{c.summary.fail_ratio * 100:.1f}"),
-        ("\nQPS", lambda c: f"{c.summary.qps:.2f}"),
-        *([good] if any_good else []),
-        ("\ntok/s", lambda c: f"{c.summary.output_throughput:.1f}"),
-        ("TTFT\navg", lambda c: milliseconds(_stats(c, "ttft").avg)),
-        ("\nP99", lambda c: p99_text(_stats(c, "ttft"))),
-        *([server] if any_server else []),
-        ("TPOT\navg", lambda c: milliseconds(_stats(c, "tpot").avg)),
-        ("E2E\navg", lambda c: milliseconds(_stats(c, "e2e").avg)),
-        ("\nP99", lambda c: p99_text(_stats(c, "e2e"))),
-    ]
+def _table(scenario: ScenarioReport, columns: dict[str, _Column], left_out: Sequence[str]) -> Table:
+    """表，少了 `left_out` 这几列，并在题目里说。"""
+    title = f"{scenario.scenario}: latency in ms"
+    columns_left = f"{len(left_out)} column{'s' if len(left_out) > 1 else ''} left out"
+    caption = f"{columns_left}: wider terminals and the CSV files have all"
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption=caption if left_out else None,
+        caption_justify="left",
+        box=None,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+    )
+    shown = [column for key, column in columns.items() if key not in left_out]
+    table.add_column("cell", overflow="fold")
+    for header, _ in shown:
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("certi-\nficate", no_wrap=True)
+    for cell in scenario.cells:
+        texts = (Text(show(cell)) for _, show in shown)
+        table.add_row(Text(cell.summary.id), *texts, _seal(cell))
+    return table
+
+
+def _columns(cells: tuple[CellReport, ...]) -> dict[str, _Column]:
+    """要显示的列，按次序：服务的 TTFT 与 goodput 有了才显示。"""
+    known: dict[str, _Column] = {
+        "n": ("\nn", lambda c: str(c.summary.issued)),
+        "fail": ("fail\n%", lambda c: f"{c.summary.fail_ratio * 100:.1f}"),
+        "qps": ("\nQPS", lambda c: f"{c.summary.qps:.2f}"),
+        "good": ("good\n%", _good),
+        "tok": ("\ntok/s", lambda c: f"{c.summary.output_throughput:.1f}"),
+        "ttft": ("TTFT\navg", lambda c: milliseconds(_stats(c, "ttft").avg)),
+        "ttft_p99": ("TTFT\nP99", lambda c: p99_text(_stats(c, "ttft"))),
+        "server": ("TTFT\nserver", lambda c: milliseconds(_stats(c, "server_ttft").avg)),
+        "tpot": ("TPOT\navg", lambda c: milliseconds(_stats(c, "tpot").avg)),
+        "e2e": ("E2E\navg", lambda c: milliseconds(_stats(c, "e2e").avg)),
+        "e2e_p99": ("E2E\nP99", lambda c: p99_text(_stats(c, "e2e"))),
+    }
+    absent = {
+        "server": all(_stats(cell, "server_ttft").avg is None for cell in cells),
+        "good": all(cell.summary.good_ratio is None for cell in cells),
+    }
+    return {key: column for key, column in known.items() if not absent.get(key)}
 
 
 def _stats(cell: CellReport, key: str) -> Stats:

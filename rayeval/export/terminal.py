@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from rayeval.domain.functional import Outcome
-from rayeval.domain.report import RunReport, ScenarioReport, StageResult, Status
+from rayeval.domain.report import STAGES, RunReport, ScenarioReport, StageResult, Status
 from rayeval.domain.verdict import Finding, Level, Verdict
 from rayeval.export.cell_table import cell_section
+from rayeval.export.fitted import Fitted
+from rayeval.export.scenario_verdicts import scenario_verdicts
 from rayeval.export.suite_table import functional_section, one_line
 
 _STATUS = {
@@ -31,16 +34,23 @@ _LEVEL = {
 
 
 def summary(report: RunReport, verdict: Verdict) -> Iterator[RenderableType]:
-    """依次：阶段表、功能表与没过的用例、性能表、准确率、发现、一句裁决；空行隔开各段。"""
-    yield _stages(report)
-    for scenario in report.scenarios:
-        if scenario.cases:
-            yield from functional_section(scenario)
-        if scenario.cells:
-            yield from cell_section(scenario)
-    yield from _scores(report)
-    yield from _reasons(report)
-    yield from (_finding(finding) for finding in verdict.findings if _worth_saying(finding))
+    """依次：阶段表、功能表与没过的用例、性能表、准确率、发现、各场景与整次的裁决；空行隔开。"""
+    sections = (
+        [_stages(report)],
+        *(functional_section(s) for s in report.scenarios if s.cases),
+        *(cell_section(s) for s in report.scenarios if s.cells),
+        _scores(report),
+        _reasons(report),
+        (_finding(finding) for finding in verdict.findings if _worth_saying(finding)),
+        scenario_verdicts(report, verdict),
+    )
+    for section in sections:
+        filled = False
+        for renderable in section:
+            filled = True
+            yield renderable
+        if filled:
+            yield Text()
     yield headline(verdict, interrupted=report.interrupted)
 
 
@@ -57,32 +67,37 @@ def headline(verdict: Verdict, *, interrupted: bool) -> Text:
     return Text.assemble((word, style), f" {against} (exit code {verdict.exit_code})")
 
 
-def _stages(report: RunReport) -> Table:
-    """场景 × 阶段。"""
+def _stages(report: RunReport) -> Fitted:
+    """场景 × 阶段；窄的时候用时另起一行，再窄就不写用时。"""
+    names = [name for name in STAGES if any(name in s.planned for s in report.scenarios)]
+    return Fitted([partial(_stage_table, report, names, gap) for gap in (" ", "\n", None)])
+
+
+def _stage_table(report: RunReport, names: Sequence[str], gap: str | None) -> Table:
+    """`gap` 隔开结局与其后的数；None 是只写结局。"""
     title = f"run {report.run_id} ({report.run_type})"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    names = [
-        name
-        for name in ("launch", "ready", "functional", "perf", "accuracy", "teardown")
-        if any(name in scenario.planned for scenario in report.scenarios)
-    ]
-    for header in ("scenario", *names):
-        table.add_column(header, no_wrap=header == "scenario")
+    table.add_column("scenario", overflow="fold")
+    for header in names:
+        table.add_column(header, no_wrap=True)
     for scenario in report.scenarios:
-        table.add_row(Text(scenario.scenario), *(_stage(scenario, name) for name in names))
+        cells = (_stage(scenario, name, gap) for name in names)
+        table.add_row(Text(scenario.scenario), *cells)
     return table
 
 
-def _stage(scenario: ScenarioReport, name: str) -> Text:
+def _stage(scenario: ScenarioReport, name: str, gap: str | None) -> Text:
     """一格：结局、用时，功能阶段带计数。"""
     result = scenario.stage(name)
     if result is None:
         return Text("-")
     text = Text(result.status.value, _STATUS[result.status])
+    if gap is None:
+        return text
     if name == "functional" and scenario.cases:
-        text.append(f" {scenario.count(Outcome.PASS)}/{len(scenario.cases)}", "default")
+        text.append(f"{gap}{scenario.count(Outcome.PASS)}/{len(scenario.cases)}", "default")
     if result.seconds:
-        text.append(f" {result.seconds:.1f}s", "dim")
+        text.append(f"{gap}{result.seconds:.1f}s", "dim")
     return text
 
 

@@ -154,7 +154,8 @@ class _Stage:
         lost: str | None = None
         try:
             while not crew.wait(POLL_S):
-                yield self._progress(note, cell, _within(crew.counters(), cell, self._spec))
+                now = _within(crew.counters(), cell, self._spec)
+                yield self._progress(note, cell, now, epoch=epoch + 1)
                 lost = self._alive()
                 if lost is not None:
                     break
@@ -164,9 +165,10 @@ class _Stage:
             crew.cancel()
             crew.wait(_STOP_S)
         lost = lost or self._alive()
-        self._past = self._past + _within(crew.counters(), cell, self._spec)
+        ended = _within(crew.counters(), cell, self._spec)
+        self._past = replace(self._past + ended, in_flight=0, permits=0)
         hauls = crew.collect()
-        yield self._progress(note, cell)
+        yield self._progress(note, cell, epoch=epoch + 1)
         return hauls, lost
 
     def _shares(self, cell: Cell, epoch: int) -> list[Share]:
@@ -189,11 +191,16 @@ class _Stage:
         ]
 
     def _progress(
-        self, note: str, cell: Cell | None = None, now: Counters = Counters()  # noqa: B008 冻结的值
+        self,
+        note: str,
+        cell: Cell | None = None,
+        now: Counters = Counters(),  # noqa: B008 冻结的值
+        *,
+        epoch: int = 0,
     ) -> Progress:
         """全程累计的进度；`now` 是当前 epoch 的计数。"""
         counters = self._past + now
-        return Progress("perf", note, counters.done, self._total, counters, cell)
+        return Progress("perf", note, counters.done, self._total, counters, cell, epoch)
 
 
 def _within(counters: Counters, cell: Cell, spec: PerfSpec) -> Counters:

@@ -81,6 +81,11 @@ class OpenPace(Books):
         self._warm_left, self._next = 0, len(self._deadlines)
 
     @property
+    def permits(self) -> int:
+        """见端口；开环是在途的上限。"""
+        return self._cap
+
+    @property
     def exhausted(self) -> bool:
         """见端口。"""
         return not self._warm_left and self._next >= len(self._deadlines)

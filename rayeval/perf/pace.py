@@ -24,6 +24,11 @@ class Pace(Protocol):
         ...
 
     @property
+    def permits(self) -> int:
+        """此刻许可几个在途，给进度看；任一线程可读。"""
+        ...
+
+    @property
     def ready(self) -> bool:
         """预热做完了，可以开始测量，只等公共零点。"""
         ...
@@ -138,6 +143,11 @@ class ClosedPace(Books):
     def exhausted(self) -> bool:
         """见端口。"""
         return not (self._warm_left or self._left or self.more)
+
+    @property
+    def permits(self) -> int:
+        """见端口。"""
+        return self._warm_permits if self._warm_left else self._limit
 
     @property
     def stocked(self) -> int:

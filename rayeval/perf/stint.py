@@ -112,7 +112,9 @@ class Stint:
 
     def counters(self) -> Counters:
         """此刻的计数；可从别的线程读。"""
-        return Counters(self._issued, self._done, self._failed, self.pace.in_flight, self._tokens)
+        pace = self.pace
+        books = (self._issued, self._done, self._failed, pace.in_flight, self._tokens)
+        return Counters(*books, pace.permits)
 
     def cancel(self) -> None:
         """不再发；断开在途的，它们的行记为 cancelled。任一线程可调用。"""

@@ -89,6 +89,9 @@ def run(
         for plan, exam, known in zip(spec.plans, papers, past, strict=True)
     ]
     left = [index for index, known in enumerate(past) if not known.finished]
+    for plan, known in zip(spec.plans, past, strict=True):
+        if known.finished:
+            watch(plan.scenario.id, None)
     interrupted = False
     try:
         width, wanted = parallel or executor.nodes(), [tasks[index] for index in left]

@@ -178,3 +178,19 @@ def test_nobody_home_is_measured_as_such():
     assert cell.report.summary.errors == {"connect": 16}
     assert (cell.report.summary.qps, cell.report.summary.fail_ratio) == (0.0, 1.0)
     assert any("word count" in event.note for event in events if isinstance(event, Progress))
+
+
+def test_progress_carries_the_permits_of_the_climb_and_the_epoch(start_mock):
+    mock = start_mock("--itl-ms", "20")
+    climb = {"growth_rate": 1, "growth_interval": 400, "init_concurrency": 1}
+    profile = spec(
+        control_method="climb", climb=climb, epochs=2, requests_per_stream=10, output_length=(16,)
+    )
+    with inline_crew(2) as crew:
+        events, _ = run(profile, mock.endpoint, crew)
+    told = [event for event in events if isinstance(event, Progress) and event.cell is not None]
+    permits = [event.counters.permits for event in told]
+    assert max(permits) == 4
+    assert set(permits) & {1, 2, 3}, "the climb is seen on its way"
+    assert {event.epoch for event in told} == {1, 2}
+    assert (told[-1].counters.permits, told[-1].counters.in_flight) == (0, 0)

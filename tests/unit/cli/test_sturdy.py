@@ -1,5 +1,6 @@
 """标准输出坏了，测量照旧。"""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,3 +28,11 @@ def test_a_full_disk_does_not_end_the_run():
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "went on\n")
+
+
+def test_an_encoding_that_lacks_a_character_does_not_lose_the_report():
+    script = "from rayeval.cli_options import console\nconsole().print('128 \u00d7 32')"
+    argv = [sys.executable, "-c", script]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
+    assert (done.returncode, done.stdout) == (0, "128 ? 32\n"), done.stderr

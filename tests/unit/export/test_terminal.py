@@ -146,3 +146,55 @@ def test_a_reason_from_the_service_cannot_steer_the_terminal(reports):
     cell = replace(cell, certificate=replace(cell.certificate, reasons=("bad \x1b[31m\n[b]x",)))
     text = shown(reports.run(reports.scenario(cells=(cell,))), Verdict((), 0))
     assert "bad  [31m [b]x" in text
+
+
+def narrow(report, verdict=None, width=80):
+    out = io.StringIO()
+    for renderable in terminal.summary(report, verdict or Verdict((), 0)):
+        Console(file=out, width=width).print(renderable)
+    return out.getvalue()
+
+
+def test_eighty_columns_drop_columns_instead_of_cutting_numbers(reports):
+    scenario = reports.scenario(cells=(rich_cell(reports, 99),))
+    text = narrow(reports.run(scenario))
+    assert "…" not in text
+    (row,) = [line for line in text.splitlines() if line.startswith("in4096_out1024_c16 ")]
+    assert row.count("12345.6*") == 2  # 门禁看的两个 P99
+    assert row.rstrip().endswith("ok")
+    assert "columns left out" in text
+    assert "columns left out" not in narrow(reports.run(scenario), width=160)
+
+
+def test_eighty_columns_hold_the_stages_of_a_long_name(reports):
+    scenario = replace(reports.scenario(), scenario="k8s_pd_qwen3_235b_a22b_fp8_h800_tp8_dp16")
+    text = narrow(reports.run(scenario))
+    assert "…" not in text
+    assert "k8s_pd_qwen3_235b_a22b" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_several_scenarios_have_a_verdict_each(reports):
+    good = replace(reports.scenario(), scenario="good")
+    bad = replace(reports.scenario(), scenario="bad")
+    lost = replace(
+        reports.with_stage(reports.scenario(), "perf", Status.SKIPPED, "x"), scenario="lost"
+    )
+    findings = (
+        Finding("qps", Level.FAIL, "broken", "bad", "in1_out1_c1", "fell \x1b[31mby half"),
+        Finding("perf", Level.WARN, "not_measured", "lost", "perf", "the stage never ran"),
+    )
+    text = narrow(reports.run(good, bad, lost), Verdict(findings, 1))
+    assert "good  PASS" in text
+    assert "bad   FAIL          qps in1_out1_c1: fell  [31mby half" in text
+    assert "lost  NOT MEASURED  perf: the stage never ran" in text
+    several = (*findings, Finding("functional", Level.FAIL, "broken", "bad", "a/b", "x"))
+    text = narrow(reports.run(good, bad), Verdict(several, 1))
+    assert "bad   FAIL  qps, functional" in text
+    stopped = reports.with_stage(good, "perf", Status.CANCELLED, "interrupted")
+    text = narrow(reports.run(stopped, bad), Verdict(several[:2], 1))
+    assert "good  INTERRUPTED" in text
+    twice = narrow(reports.run(good, bad), Verdict((findings[0], findings[0]), 1))
+    assert "by half (+ 1 more)" in twice
+    alone = narrow(reports.run(bad), Verdict(findings, 1))
+    assert "bad   FAIL" not in alone

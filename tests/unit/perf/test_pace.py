@@ -196,3 +196,16 @@ def test_dealt_open_pace_counts_its_deadlines_from_the_common_zero():
     assert pace.next_phase(3.0) == "plateau"
     assert pace.issue("plateau", 3.0) == 3.0
     assert pace.next_change(3.0) == pytest.approx(1.0)
+
+
+def test_the_permits_of_all_parts_told_while_they_run_are_the_whole_climb():
+    climb = Climb(max_permits=7, init=1, rate=2, interval_s=1.0)
+    paces = [ClosedPace(Slice(climb, n, 3), 0, 500) for n in range(3)]
+    for pace in paces:
+        pace.begin(0.0)
+    for now in (0.0, 0.5, 1.0, 2.5, 3.0, 9.0):
+        for pace in paces:
+            while (phase := pace.next_phase(now)) is not None:
+                pace.issue(phase, now)
+        assert sum(pace.permits for pace in paces) == climb.permits_at(now)
+    assert OpenPace([0.0], 5, 0).permits == 5
