@@ -119,7 +119,8 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 typer 的回调就是这个�
 @cli.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the versions.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print versions."),
     ] = False,
 ) -> None:
     """根命令：只挂 --version。"""

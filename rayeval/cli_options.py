@@ -47,9 +47,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_he
 Json = Annotated[
     bool, typer.Option("--json", help="Machine-readable output.", rich_help_panel=OUTPUT)
 ]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)
-]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)]
 
 ConfigDir = Annotated[
     Path,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rayeval import cli_words
-from rayeval.cli_options import JUDGING, OUTPUT, WHERE, Artifacts, Debug, Json, Quiet, Ship
+from rayeval.cli_options import JUDGING, OUTPUT, WHERE, Artifacts, Debug, Quiet, Ship
 from rayeval.cli_results import TABLE, Format, check_format, delivery, voice
 from rayeval.exits import catch_signals, leave
 
@@ -74,11 +74,15 @@ ScenarioName = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+JsonLines = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Progress, then the outcome, as JSON lines.", rich_help_panel=OUTPUT
+    ),
+]
 Baseline = Annotated[
     Path | None,
-    typer.Option(
-        help="Stored report to judge against; without: no gate.", rich_help_panel=JUDGING
-    ),
+    typer.Option(help="Stored report to judge against; without: no gate.", rich_help_panel=JUDGING),
 ]
 
 
@@ -100,7 +104,7 @@ class Asked:
     baseline: Baseline = None
     form: Format = TABLE
     quiet: Quiet = False
-    as_json: Json = False
+    as_json: JsonLines = False
     debug: Debug = False
 
     def service(self) -> ServiceFlags:

@@ -24,9 +24,7 @@ def perf(asked: Asked, **load: Any) -> int:
     spec = perf_spec(load)
     from rayeval.one_stage import perf_job
 
-    return perf_job(
-        asked.service(), spec, asked.manner("perf"), asked.baseline, asked.console()
-    )
+    return perf_job(asked.service(), spec, asked.manner("perf"), asked.baseline, asked.console())
 
 
 def functional(
@@ -91,7 +89,7 @@ def functional(
     ] = None,
     case_timeout: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Limit of one case, seconds; default 120.", rich_help_panel=PACE),
+        typer.Option(min=0.1, help="Limit of a case, seconds; default 120.", rich_help_panel=PACE),
     ] = None,
 ) -> int:
     """功能测试一个已在跑的服务。先看开关，再导入重的东西，然后跑。"""

@@ -68,9 +68,10 @@ def _ids(folder: Path) -> Iterator[str]:
         files = sorted(file for file in folder.iterdir() if file.suffix in {".yaml", ".yml"})
     except OSError:
         return
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for file in files:
         try:
-            body = yaml.load(file.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+            body = yaml.load(file.read_bytes(), loader)  # noqa: S506 两个都是安全的
         except (OSError, ValueError, yaml.YAMLError):
             continue
         if isinstance(body, dict):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rayeval.accuracy.dataset import cache_path, is_url, shown
-from rayeval.doctor.finding import Told, fail, ok, skip, warn
+from rayeval.doctor.finding import Told, fail, ok, skip, split_mend, warn
 from rayeval.doctor.scene import Scene
 from rayeval.domain.accuracy import AccuracySpec
 from rayeval.domain.run import RunSpec, ScenarioPlan
@@ -54,10 +54,12 @@ def check_datasets(scene: Scene) -> Told:
     try:
         exams = papers(_only(scene, tuple(here.values())))
     except ConfigError as error:
-        told = [str(problem) for problem in error.problems[:SHOWN]]
-        return fail("\n".join(told), "put the file there, or mend it as said")
+        pairs = [split_mend(str(problem)) for problem in error.problems[:SHOWN]]
+        mend = "; ".join(dict.fromkeys(mend for _, mend in pairs if mend))
+        return fail("\n".join(seen for seen, _ in pairs), mend or "mend it as said")
     except RayevalError as error:
-        return fail(str(error), "mend the accuracy profile")
+        seen, mend = split_mend(str(error))
+        return fail(seen, mend or "mend the accuracy profile")
     questions = max((len(exam.items) for exam in exams.values()), default=0)
     seen = f"{len(here)} readable" + (f", up to {questions} questions" if questions else "")
     if remote:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from rayeval.doctor import cluster, configuration, machine, network, software
-from rayeval.doctor.finding import Finding, State, Told
+from rayeval.doctor.finding import Finding, State, Told, split_mend
 from rayeval.doctor.scene import Scene
 from rayeval.errors import ConfigError, InfrastructureError, RayevalError
 
@@ -85,7 +85,8 @@ def _conclude(check: Check) -> Finding:
     try:
         told = check.look()
     except RayevalError as error:
-        told = Told(State.FAIL, str(error), "mend what it names")
+        seen, mend = split_mend(str(error))
+        told = Told(State.FAIL, seen, mend or "mend what it names")
     except Exception as error:  # noqa: BLE001 一项检查的意外不该带走别的
         seen = f"the check itself failed: {type(error).__name__}: {error}"
         told = Told(State.WARN, seen, "report it, with `rayeval --version`")

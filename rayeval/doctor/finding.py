@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,9 @@ class State(StrEnum):
     WARN = "warn"
     FAIL = "fail"
     SKIP = "skip"
+
+
+_MEND = re.compile(r"; |: (?=(?:put|export|set|give|mend|unset|end|is the) )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,9 @@ def fail(seen: str, mend: str) -> Told:
 
 
 def split_mend(message: str) -> tuple[str, str]:
-    """本项目的报错 `缘故; 修法` → 两截；没有分号的，修法为空。"""
-    seen, _, mend = message.partition("; ")
-    return seen, mend
+    """本项目的报错 `缘故; 修法` 或 `缘故: 动词…` → 两截；看不出修法的，后一截为空。"""
+    found = _MEND.search(message)
+    return (message[: found.start()], message[found.end() :]) if found else (message, "")
 
 
 def exit_code(findings: Iterable[Finding]) -> int:

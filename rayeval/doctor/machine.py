@@ -23,6 +23,7 @@ PROCESSES = 4096
 """Ray 的一个节点连同线程要用的量级。"""
 SHM = GIB // 2
 DISK_LOW, DISK_EMPTY = 2 * GIB, GIB // 4
+SHM_HOME = "/dev/shm"  # noqa: S108 就是要看它
 UNLIMITED = resource.RLIM_INFINITY
 
 
@@ -64,10 +65,10 @@ def processes(soft: int) -> Told:
 
 
 def shared_memory(total: int | None, free: int | None) -> Told:
-    """Ray 的对象仓库住的 /dev/shm。"""
+    """共享内存，Ray 的对象仓库住在那里；没有则为 None。"""
     if total is None or free is None:
-        return warn("/dev/shm is not there", "mount a tmpfs there: Ray keeps its objects in it")
-    seen = f"/dev/shm: {_gib(free)} free of {_gib(total)}"
+        return warn(f"{SHM_HOME} is not there", "mount a tmpfs there: Ray keeps its objects in it")
+    seen = f"{SHM_HOME}: {_gib(free)} free of {_gib(total)}"
     if free < SHM:
         return warn(seen, "free it, or give the container --shm-size=2g: Ray is slow without")
     return ok(seen)
@@ -133,9 +134,9 @@ def check_processes() -> Told:
 
 
 def check_shared_memory() -> Told:
-    """/dev/shm。"""
+    """挂在那里的文件系统。"""
     try:
-        usage = shutil.disk_usage("/dev/shm")
+        usage = shutil.disk_usage(SHM_HOME)
     except OSError:
         return shared_memory(None, None)
     return shared_memory(usage.total, usage.free)

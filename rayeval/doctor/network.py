@@ -66,8 +66,10 @@ def check_pushgateway(scene: Scene) -> Told:
         with opened(brief) as gateway:
             gateway.ready()
     except PushError as error:
-        mend = "start it, or mend push.url or PROM_PUSHGATEWAY_URL; --no-push does without"
-        return fail(str(error), mend) if spec.required else warn(str(error), mend)
+        seen, said = split_mend(str(error))
+        mend = said or "start it, or mend push.url or PROM_PUSHGATEWAY_URL"
+        mend += "; --no-push does without"
+        return fail(seen, mend) if spec.required else warn(seen, mend)
     return ok(f"{spec.url} is ready")
 
 

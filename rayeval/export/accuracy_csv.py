@@ -36,7 +36,5 @@ FIELDS: dict[str, str] = {
 
 def accuracy_csv(scores: Sequence[Accuracy]) -> bytes:
     """没有分数也有表头。"""
-    rows = [
-        {column: getattr(score, name) for column, name in FIELDS.items()} for score in scores
-    ]
+    rows = [{column: getattr(score, name) for column, name in FIELDS.items()} for score in scores]
     return plain_csv(tuple(FIELDS), rows)
