@@ -156,7 +156,9 @@ HEAVY = ("ray", "pyarrow", "pandas", "httpx", "kubernetes", "numpy")
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["perf", "--help"], ["validate"], ["plan"]], ids=" ".join
+    "arguments",
+    [["--help"], ["--version"], ["perf", "--help"], ["doctor", "--help"], ["validate"], ["plan"]],
+    ids=" ".join,
 )
 def test_quick_commands_import_nothing_heavy(arguments):
     code = (
