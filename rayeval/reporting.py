@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 def page_of(judged: Judged, *, linked: bool = True) -> bytes:
-    """判过的一次运行的 report.html；`linked` 时页面里的文件名是链接，页面要放在 report.json 旁边。"""
+    """判过的一次运行的 report.html；`linked` 时页面里的文件名是链接，页面要在 report.json 旁边。"""
     report, reference, root = judged.report, judged.reference, root_of(judged.file)
     base, away = reference.report, reference.root
     config = _text(judged.file.with_name("config.resolved.yaml"))
@@ -83,7 +83,8 @@ def write_page(path: Path, data: bytes) -> None:
 def _plans(config: str) -> Iterator[tuple[str, PerfSpec]]:
     """存盘的配置里，场景 → 它的压测档位；读不懂的（别的版本写的）就没有。"""
     try:
-        found = yaml.load(config, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        found = yaml.load(config, Loader=loader)  # noqa: S506 两个都是安全的
         for plan in found["plans"] if found else ():
             if plan["perf"] is not None:
                 yield str(plan["scenario"]["id"]), PerfSpec.model_validate(plan["perf"])
