@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -36,10 +37,16 @@ from rayeval.service.aftermath import sweep_before
 from rayeval.service.owner import this_process
 from rayeval.service.sweep import EMBEDDED
 
+if TYPE_CHECKING:
+    from rayeval_actors.survey import Survey
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """怎么跑：在哪里跑、产物放哪、怎么说话；`push` 为 None 时推不推照配置。"""
+    """怎么跑：在哪里跑、产物放哪、怎么说话；`push` 为 None 时推不推照配置。
+
+    `deliver` 最后收到报告、退出码与产物目录：结果另有去处时用它。
+    """
 
     address: str
     artifacts: Path
@@ -49,6 +56,7 @@ class Manner:
     as_json: bool = False
     plain: bool = False
     push: bool | None = None
+    deliver: Callable[[RunReport, int, Artifacts], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,8 @@ def carry_out(
     published = publish(report, verdict, spec, artifacts, manner.push)
     code = publish_code(code, published, spec.push)
     show(report, verdict, console, artifacts, published, as_json=manner.as_json, code=code)
+    if manner.deliver is not None:
+        manner.deliver(report, code, artifacts)
     return code
 
 
@@ -152,6 +162,13 @@ def _executor(address: str, ship: str) -> Iterator[Executor]:
         if address != "local":
             check_nodes()
         yield RayExecutor(fixed=address == "local")
+
+
+def survey_cluster(address: str, limit_s: float) -> Survey:
+    """看一眼集群，不连上去；不答抛 ClusterError。"""
+    from rayeval_actors.survey import survey
+
+    return survey(address, limit_s)
 
 
 def conclude(

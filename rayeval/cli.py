@@ -15,11 +15,14 @@ from rayeval import (
     cli_accuracy,
     cli_cleanup,
     cli_config,
+    cli_doctor,
     cli_judge,
     cli_run,
     cli_stage,
     cli_stored,
 )
+from rayeval.cli_help import LOOK, MEASURE, PREPARE, epilog
+from rayeval.cli_mock import HELP, MockCommand, mock
 from rayeval.cli_options import EXIT_CODES
 from rayeval.cli_service import one_service
 
@@ -33,77 +36,107 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERBS: tuple[tuple[Callable[..., Any], str], ...] = (
-    (cli_run.run, "Measure and judge every scenario that the matrix selects."),
+Verb = tuple[Callable[..., Any], str, str]
+
+VERBS: tuple[Verb, ...] = (
+    (cli_run.run, MEASURE, "Measure and judge every scenario that the matrix selects."),
     (
         one_service(cli_stage.add_load_flags(cli_stage.perf)),
+        MEASURE,
         "Load a service that already runs: one perf stage, no YAML; acs-bench's flag names.",
     ),
     (
         one_service(cli_stage.functional),
+        MEASURE,
         "Check a service that already runs: capability probe and suites, no YAML.",
     ),
     (
         one_service(cli_accuracy.accuracy),
+        MEASURE,
         "Score a service that already runs on a benchmark (GPQA's method), no YAML.",
+    ),
+    (cli_judge.gate, LOOK, "Judge a stored run again, against a stored baseline."),
+    (
+        cli_judge.compare,
+        LOOK,
+        "Compare two stored runs: B against A, by the gate's rules for measured values.",
+    ),
+    (
+        cli_stored.report,
+        LOOK,
+        "Write a stored run's page and summary again; --open shows the page.",
+    ),
+    (cli_stored.export, LOOK, "Write a stored run's metrics, CSV files and JUnit XML again."),
+    (
+        cli_stored.push,
+        LOOK,
+        "Push a stored run's metrics to the Pushgateway, or retire a scenario's groups.",
+    ),
+    (
+        cli_doctor.doctor,
+        PREPARE,
+        "Look at this machine, the cluster, the network and the files before a run; say the mends.",
     ),
     (
         cli_config.validate,
+        PREPARE,
         "Check every configuration file; all errors at once, with file:line:column.",
     ),
-    (cli_config.plan, "Print what a run would do; nothing is started."),
+    (cli_config.plan, PREPARE, "Print what a run would do; nothing is started."),
     (
         cli_config.schema,
+        PREPARE,
         "Write the JSON Schemas and the generated reference into the configuration.",
     ),
-    (cli_judge.gate, "Judge a stored run again, against a stored baseline."),
-    (
-        cli_judge.compare,
-        "Compare two stored runs: B against A, by the gate's rules for measured values.",
-    ),
-    (cli_stored.report, "Write a stored run's page and summary again; --open shows the page."),
-    (
-        cli_stored.push,
-        "Push a stored run's metrics to the Pushgateway, or retire a scenario's groups.",
-    ),
-    (cli_stored.export, "Write a stored run's metrics, CSV files and JUnit XML again."),
-    (cli_cleanup.cleanup, cli_cleanup.HELP),
+    (cli_cleanup.cleanup, PREPARE, cli_cleanup.HELP),
 )
-"""动词与它在帮助里的一句话，按帮助里的次序；名字就是函数名。"""
+"""动词、它在帮助里的栏、它的一句话，按帮助里的次序；名字就是函数名。"""
 
-for _verb, _help in VERBS:
-    cli.command(_verb.__name__, help=_help, epilog=EXIT_CODES)(_verb)
+for _verb, _panel, _help in VERBS:
+    cli.command(
+        _verb.__name__,
+        help=_help,
+        epilog=epilog(_verb.__name__),
+        rich_help_panel=_panel,
+    )(_verb)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 typer 的回调就是这个形状
-    """打印版本并退出。"""
+    """打印版本并退出：报毛病时要写的三个。"""
     if wanted:
-        typer.echo(f"rayeval {rayeval.__version__}")
+        import platform
+        from importlib import metadata
+
+        try:
+            ray = metadata.version("ray")
+        except metadata.PackageNotFoundError:
+            ray = "missing"
+        python = platform.python_version()
+        typer.echo(f"rayeval {rayeval.__version__} (ray {ray}, Python {python})")
         raise typer.Exit
 
 
 @cli.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print versions."),
     ] = False,
 ) -> None:
     """根命令：只挂 --version。"""
 
 
-@cli.command(
-    help="Start the embedded OpenAI-compatible service; `rayeval mock --help` lists its flags.",
+cli.command(
+    "mock",
+    cls=MockCommand,
+    help=HELP,
+    rich_help_panel=MEASURE,
     context_settings={
         "allow_extra_args": True,
         "ignore_unknown_options": True,
         "help_option_names": [],
     },
-)
-def mock(context: typer.Context) -> None:
-    """内置服务；参数原样交给它。"""
-    from rayeval.mock.__main__ import main as serve
-
-    raise typer.Exit(serve(context.args))
+)(mock)
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rayeval.cli_options import console
+from rayeval import cli_words
+from rayeval.cli_options import JUDGING
 from rayeval.cli_service import Asked
 
 EXAM = "Exam"
@@ -19,14 +20,26 @@ def accuracy(
     *,
     dataset: Annotated[
         str | None,
-        typer.Option("--dataset", "-d", metavar="CSV|URL", help="The questions; not shipped."),
+        typer.Option(
+            "--dataset",
+            "-d",
+            metavar="CSV|URL",
+            help="The questions; not shipped.",
+            rich_help_panel=EXAM,
+        ),
     ] = None,
     profile: Annotated[
-        Path | None, typer.Option(help="A tests/accuracy/*.yaml; flags win over it.")
+        Path | None,
+        typer.Option(help="A tests/accuracy/*.yaml; flags win over it.", rich_help_panel=EXAM),
     ] = None,
     benchmark: Annotated[
         str | None,
-        typer.Option(metavar="gpqa|mmlu", help="Default: gpqa.", rich_help_panel=EXAM),
+        typer.Option(
+            metavar="gpqa|mmlu",
+            help="Default: gpqa.",
+            rich_help_panel=EXAM,
+            autocompletion=cli_words.choose("gpqa", "mmlu"),
+        ),
     ] = None,
     examples: Annotated[
         int | None,
@@ -50,7 +63,7 @@ def accuracy(
         str | None, typer.Option(help="Checksum of the file.", rich_help_panel=EXAM)
     ] = None,
     min_score: Annotated[
-        float | None, typer.Option(help="Fail below it, 0 to 1.", rich_help_panel=EXAM)
+        float | None, typer.Option(help="Fail below it, 0 to 1.", rich_help_panel=JUDGING)
     ] = None,
     max_error_ratio: Annotated[
         float | None,
@@ -81,7 +94,11 @@ def accuracy(
     ] = None,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="RUN|FILE", help="Go on with an interrupted run's answers."),
+        typer.Option(
+            metavar="RUN|FILE",
+            help="Go on with an interrupted run's answers.",
+            rich_help_panel=ASKING,
+        ),
     ] = None,
 ) -> int:
     """考一个已在跑的服务。先看开关，再导入重的东西，然后跑。"""
@@ -113,8 +130,8 @@ def accuracy(
     return accuracy_job(
         asked.service(),
         spec,
-        asked.manner(),
+        asked.manner("accuracy"),
         baseline=asked.baseline,
         resume=resume,
-        console=console(),
+        console=asked.console(),
     )

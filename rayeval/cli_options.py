@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 
+from rayeval import cli_words
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -20,31 +22,78 @@ EXIT_CODES = (
 )
 PIPE_WIDTH = 160
 
+WHAT, WHERE, JUDGING, OUTPUT = "What", "Where", "Judging", "Output"
+"""帮助里开关的几栏。"""
+
 Artifacts = Annotated[
-    Path, typer.Option("--artifacts", "--benchmark-save-path", help="Where results are written.")
+    Path,
+    typer.Option(
+        "--artifacts",
+        "--benchmark-save-path",
+        help="Where results are written.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Ship = Annotated[
-    str, typer.Option("--ship", help="How code reaches other nodes: installed or source.")
+    str,
+    typer.Option(
+        "--ship",
+        help="How code reaches other nodes: installed or source.",
+        rich_help_panel=WHERE,
+        autocompletion=cli_words.choose(*cli_words.SHIPS),
+    ),
 ]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-Plain = Annotated[bool, typer.Option("--plain", help="Progress in plain lines, on a terminal too.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel=OUTPUT)]
+Json = Annotated[
+    bool, typer.Option("--json", help="Machine-readable output.", rich_help_panel=OUTPUT)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)]
+Plain = Annotated[
+    bool,
+    typer.Option(
+        "--plain", help="Progress in plain lines, on a terminal too.", rich_help_panel=OUTPUT
+    ),
+]
 
 ConfigDir = Annotated[
-    Path, typer.Option("--config", help="Directory with matrix.yaml and its neighbours.")
+    Path,
+    typer.Option(
+        "--config", help="Directory with matrix.yaml and its neighbours.", rich_help_panel=WHAT
+    ),
 ]
-RunType = Annotated[str, typer.Option("--run-type", help="pr or daily: the column of the matrix.")]
+RunType = Annotated[
+    str,
+    typer.Option(
+        "--run-type",
+        help="pr or daily: the column of the matrix.",
+        rich_help_panel=WHAT,
+        autocompletion=cli_words.choose(*cli_words.RUN_TYPES),
+    ),
+]
 ScenarioIds = Annotated[
-    list[str] | None, typer.Option("--scenario", help="Only this scenario; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--scenario",
+        help="Only this scenario; repeatable.",
+        rich_help_panel=WHAT,
+        autocompletion=cli_words.scenarios,
+    ),
 ]
 Stages = Annotated[
     list[str] | None,
-    typer.Option("--stage", help="Only this stage: functional, perf or accuracy; repeatable."),
+    typer.Option(
+        "--stage",
+        help="Only this stage: functional, perf or accuracy; repeatable.",
+        rich_help_panel=WHAT,
+        autocompletion=cli_words.choose(*cli_words.STAGES),
+    ),
 ]
 Baseline = Annotated[
     Path | None,
-    typer.Option(help="Stored report or artifacts to compare with; default: newest green daily."),
+    typer.Option(
+        help="Stored report or artifacts to compare with; default: newest green daily.",
+        rich_help_panel=JUDGING,
+    ),
 ]
 
 
@@ -54,6 +103,15 @@ def console() -> Console:
 
     out = cast("TextIO", Sturdy(sys.stdout))
     return Console(file=out) if sys.stdout.isatty() else Console(file=out, width=PIPE_WIDTH)
+
+
+def aside(*, quiet: bool) -> Console:
+    """标准输出留给结果时，进度与表都说在标准错误上；`quiet` 则不说。"""
+    from rich.console import Console
+
+    err = cast("TextIO", Sturdy(sys.stderr))
+    width = None if sys.stderr.isatty() else PIPE_WIDTH
+    return Console(file=err, width=width, quiet=quiet)
 
 
 class Sturdy:

@@ -7,7 +7,11 @@ from typing import Annotated
 
 import typer
 
+from rayeval import cli_words
 from rayeval.cli_options import (
+    OUTPUT,
+    WHAT,
+    WHERE,
     Artifacts,
     Baseline,
     ConfigDir,
@@ -28,7 +32,12 @@ def run(
     *,
     config: ConfigDir = Path("configs"),
     address: Annotated[
-        str, typer.Option(help="Ray: local (embedded), auto or HOST:PORT; inline: without Ray.")
+        str,
+        typer.Option(
+            help="Ray: local (embedded), auto or HOST:PORT; inline: without Ray.",
+            rich_help_panel=WHERE,
+            autocompletion=cli_words.addresses,
+        ),
     ] = "local",
     run_type: RunType = "pr",
     scenario: ScenarioIds = None,
@@ -37,15 +46,28 @@ def run(
     baseline: Baseline = None,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="RUN_ID", help="Go on with a run that was killed; same flags."),
+        typer.Option(
+            metavar="RUN_ID",
+            help="Go on with a run that was killed; same flags.",
+            rich_help_panel=WHAT,
+        ),
     ] = None,
     ship: Ship = "installed",
     parallel: Annotated[
-        int | None, typer.Option(min=1, help="Scenarios at a time; default: the number of nodes.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Scenarios at a time; default: the number of nodes.",
+            rich_help_panel=WHERE,
+        ),
     ] = None,
     push: Annotated[
         bool | None,
-        typer.Option("--push/--no-push", help="Metrics to the Pushgateway; default: daily runs."),
+        typer.Option(
+            "--push/--no-push",
+            help="Metrics to the Pushgateway; default: daily runs.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     quiet: Quiet = False,
     as_json: Json = False,

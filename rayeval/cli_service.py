@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rayeval.cli_options import Artifacts, Debug, Json, Plain, Quiet, Ship
+from rayeval import cli_words
+from rayeval.cli_options import JUDGING, OUTPUT, WHERE, Artifacts, Debug, Plain, Quiet, Ship
+from rayeval.cli_results import TABLE, Format, check_format, delivery, voice
 from rayeval.exits import catch_signals, leave
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rayeval.app import Manner
     from rayeval.one_service import ServiceFlags
 
@@ -55,13 +59,30 @@ ReadyTimeout = Annotated[
     typer.Option(min=0.1, help="Seconds until two tokens are generated.", rich_help_panel=SERVICE),
 ]
 Address = Annotated[
-    str, typer.Option(help="inline: without Ray; local, auto or HOST:PORT: on Ray.")
+    str,
+    typer.Option(
+        help="inline: without Ray; local, auto or HOST:PORT: on Ray.",
+        rich_help_panel=WHERE,
+        autocompletion=cli_words.addresses,
+    ),
 ]
 ScenarioName = Annotated[
-    str | None, typer.Option("--scenario", help="Name in files and baselines; default: the model.")
+    str | None,
+    typer.Option(
+        "--scenario",
+        help="Name in files and baselines; default: the model.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+JsonLines = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Progress, then the outcome, as JSON lines.", rich_help_panel=OUTPUT
+    ),
 ]
 Baseline = Annotated[
-    Path | None, typer.Option(help="Stored report to judge against; without: no gate.")
+    Path | None,
+    typer.Option(help="Stored report to judge against; without: no gate.", rich_help_panel=JUDGING),
 ]
 
 
@@ -81,8 +102,9 @@ class Asked:
     scenario: ScenarioName = None
     artifacts: Artifacts = Path("artifacts")
     baseline: Baseline = None
+    form: Format = TABLE
     quiet: Quiet = False
-    as_json: Json = False
+    as_json: JsonLines = False
     plain: Plain = False
     debug: Debug = False
 
@@ -103,8 +125,9 @@ class Asked:
             ready_timeout_s=self.ready_timeout,
         )
 
-    def manner(self) -> Manner:
-        """在哪里跑、说多少话。"""
+    def manner(self, stage: str) -> Manner:
+        """在哪里跑、说多少话、`stage` 的结果到哪里去；--format 写错抛 UsageError。"""
+        check_format(self.form)
         from rayeval.app import Manner
 
         return Manner(
@@ -114,7 +137,12 @@ class Asked:
             quiet=self.quiet,
             as_json=self.as_json,
             plain=self.plain,
+            deliver=delivery(self.form, stage),
         )
+
+    def console(self) -> Console:
+        """进度与表说在哪里。"""
+        return voice(self.form, quiet=self.quiet)
 
 
 def one_service(command: Callable[..., int]) -> Callable[..., None]:

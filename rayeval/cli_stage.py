@@ -9,9 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from rayeval.cli_options import console
+from rayeval import cli_words
+from rayeval.cli_options import JUDGING
 from rayeval.cli_service import Asked
 from rayeval.perf_flags import FLAGS, Flag
+
+CASES, PACE = "Cases", "Pace"
 
 
 def perf(asked: Asked, **load: Any) -> int:
@@ -21,40 +24,72 @@ def perf(asked: Asked, **load: Any) -> int:
     spec = perf_spec(load)
     from rayeval.one_stage import perf_job
 
-    return perf_job(asked.service(), spec, asked.manner(), asked.baseline, console())
+    return perf_job(asked.service(), spec, asked.manner("perf"), asked.baseline, asked.console())
 
 
 def functional(
     asked: Asked,
     *,
     suite: Annotated[
-        list[str] | None, typer.Option("--suite", "-s", help="Only this suite; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--suite",
+            "-s",
+            help="Only this suite; repeatable.",
+            rich_help_panel=CASES,
+            autocompletion=cli_words.suites,
+        ),
     ] = None,
     select: Annotated[
-        str | None, typer.Option("-k", metavar="EXPR", help="pytest -k; turns the probe off.")
+        str | None,
+        typer.Option(
+            "-k", metavar="EXPR", help="pytest -k; turns the probe off.", rich_help_panel=CASES
+        ),
     ] = None,
     path: Annotated[
-        list[Path] | None, typer.Option(help="Your own pytest file or folder; repeatable.")
+        list[Path] | None,
+        typer.Option(help="Your own pytest file or folder; repeatable.", rich_help_panel=CASES),
     ] = None,
     feature: Annotated[
         list[str] | None,
-        typer.Option(help="NAME: must work; NAME=false: is not tried; repeatable."),
+        typer.Option(
+            help="NAME: must work; NAME=false: is not tried; repeatable.",
+            rich_help_panel=CASES,
+            autocompletion=cli_words.features,
+        ),
     ] = None,
     profile: Annotated[
-        Path | None, typer.Option(help="A tests/functional/*.yaml; flags win over it.")
+        Path | None,
+        typer.Option(help="A tests/functional/*.yaml; flags win over it.", rich_help_panel=CASES),
     ] = None,
     verdict: Annotated[
-        str, typer.Option(metavar="compat|strict", help="Which verdict decides the exit code.")
+        str,
+        typer.Option(
+            metavar="compat|strict",
+            help="Which verdict decides the exit code.",
+            rich_help_panel=JUDGING,
+            autocompletion=cli_words.choose("compat", "strict"),
+        ),
     ] = "compat",
     probe: Annotated[
-        bool | None, typer.Option("--probe/--no-probe", help="Capability probe; default: on.")
+        bool | None,
+        typer.Option(
+            "--probe/--no-probe", help="Capability probe; default: on.", rich_help_panel=CASES
+        ),
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Suites at a time; default 2.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Suites at a time; default 2.", rich_help_panel=PACE),
+    ] = None,
     concurrency: Annotated[
-        int | None, typer.Option("--concurrency", "-c", min=1, help="Cases at a time; default 4.")
+        int | None,
+        typer.Option(
+            "--concurrency", "-c", min=1, help="Cases at a time; default 4.", rich_help_panel=PACE
+        ),
     ] = None,
     case_timeout: Annotated[
-        float | None, typer.Option(min=0.1, help="Limit of one case, seconds; default 120.")
+        float | None,
+        typer.Option(min=0.1, help="Limit of a case, seconds; default 120.", rich_help_panel=PACE),
     ] = None,
 ) -> int:
     """功能测试一个已在跑的服务。先看开关，再导入重的东西，然后跑。"""
@@ -84,10 +119,10 @@ def functional(
         asked.service(),
         features,
         spec,
-        asked.manner(),
+        asked.manner("functional"),
         gate=gate,
         baseline=asked.baseline,
-        console=console(),
+        console=asked.console(),
     )
 
 
@@ -109,6 +144,7 @@ def _parameter(flag: Flag) -> inspect.Parameter:
         metavar=flag.metavar or None,
         show_default=(flag.default or False) if flag.metavar else False,
         rich_help_panel=flag.panel,
+        autocompletion=cli_words.listed(flag.metavar or ""),
     )
     annotation = Annotated[kind, option]
     return inspect.Parameter(

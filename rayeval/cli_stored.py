@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rayeval import cli_words
 from rayeval.cli_options import Baseline, Debug, Json, console
 from rayeval.exits import leave
 
@@ -33,7 +34,11 @@ def push(
     ] = False,
     retire: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCENARIO", help="Delete this scenario's groups; repeatable."),
+        typer.Option(
+            metavar="SCENARIO",
+            help="Delete this scenario's groups; repeatable.",
+            autocompletion=cli_words.scenarios,
+        ),
     ] = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -63,7 +68,10 @@ def export(
     formats: Annotated[
         list[str] | None,
         typer.Option(
-            "--format", metavar="|".join(FORMATS), help="Repeatable; default: all of them."
+            "--format",
+            metavar="|".join(FORMATS),
+            help="Repeatable; default: all of them.",
+            autocompletion=cli_words.choose(*FORMATS),
         ),
     ] = None,
     to: Annotated[

@@ -12,16 +12,26 @@ from rayeval.errors import ClusterError
 TCP_LIMIT_S = 5.0
 ANSWER_LIMIT_S = 20.0
 """从起进程到集群的入口答话，秒；其中一两秒是导入 Ray。"""
-_ASK = """
-import sys
+ASK = """
+import os, sys
 try:
     from ray._private.services import canonicalize_bootstrap_address_or_die as find
     from ray._raylet import GcsClient
 except ImportError:
     sys.exit(0)
-GcsClient(address=find(sys.argv[1]))
+if sys.argv[1] == "auto" and not os.environ.get("RAY_ADDRESS"):
+    try:
+        from ray._private.authentication import authentication_token_setup as setup
+        setup.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    except (ImportError, AttributeError):
+        pass
+client = GcsClient(address=find(sys.argv[1]))
 """
-_ADMIT = "it wants a token: set RAY_AUTH_TOKEN or put it in ~/.ray/auth_token, as on the head node"
+"""敲门的话；有令牌就用，规矩同 ray.init：只有 auto 自己找到的集群才不必说 RAY_AUTH_MODE。"""
+_ADMIT = (
+    "it wants a token: export RAY_AUTH_MODE=token, and give the head node's token in "
+    "RAY_AUTH_TOKEN or ~/.ray/auth_token"
+)
 _START = "start one with `ray start --head`, or use --address local"
 
 
@@ -36,17 +46,22 @@ class Knock:
         """没有人听的端口立刻抛 ClusterError。"""
         self._address = address
         if place is not None:
-            try:
-                socket.create_connection(place, TCP_LIMIT_S).close()
-            except OSError as error:
-                raise ClusterError(explain(address, error)) from error
+            self.tap(address, place)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _ASK, address],
+            [sys.executable, "-c", ASK, address],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    @staticmethod
+    def tap(address: str, place: tuple[str, int], limit_s: float = TCP_LIMIT_S) -> None:
+        """端口上有人吗；没有抛 ClusterError。"""
+        try:
+            socket.create_connection(place, limit_s).close()
+        except OSError as error:
+            raise ClusterError(explain(address, error)) from error
 
     def __enter__(self) -> Knock:
         """已经在敲了。"""

@@ -33,9 +33,8 @@ def session(address: str, *, ship: str = "installed") -> Iterator[None]:
     if ship not in SHIPS:
         message = f"--ship {ship!r}: give one of {', '.join(SHIPS)}"
         raise UsageError(message)
-    found = _locate(address)
-    loopback = address == "local" or (found is not None and _is_loopback(found[0]))
-    for name, value in {**_ENVIRONMENT, **(_LOOPBACK if loopback else {})}.items():
+    found = locate(address)
+    for name, value in surroundings(address, found).items():
         os.environ.setdefault(name, value)
     if address == "local":
         import ray
@@ -57,7 +56,13 @@ def session(address: str, *, ship: str = "installed") -> Iterator[None]:
             ray.shutdown()
 
 
-def _locate(address: str) -> tuple[str, int] | None:
+def surroundings(address: str, found: tuple[str, int] | None) -> dict[str, str]:
+    """连这个地址时 Ray 要的环境变量；`found` 是 locate 的结果。"""
+    loopback = address == "local" or (found is not None and _is_loopback(found[0]))
+    return {**_ENVIRONMENT, **(_LOOPBACK if loopback else {})}
+
+
+def locate(address: str) -> tuple[str, int] | None:
     """集群入口的主机与端口；内嵌、或 auto 而本机没有记录时为 None。格式不对抛 UsageError。"""
     if address == "local":
         return None

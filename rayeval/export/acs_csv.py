@@ -61,14 +61,14 @@ def requests_csv(table: pa.Table, summary: CellSummary, *, bom: bool = False) ->
 
 def summary_csv(cells: Sequence[CellReport], *, bom: bool = False) -> bytes:
     """各 cell 的汇总 → 一行一个 cell 的 CSV：79 个契约列，然后是我们的。"""
-    rows = [_summary_row(cell) for cell in cells]
+    rows = [summary_row(cell) for cell in cells]
     if not rows:
         return b""
     arrays = [_defined(pa.array([row[name] for row in rows])) for name in rows[0]]
     return _write(pa.table(arrays, names=list(rows[0])), bom=bom)
 
 
-def _summary_row(report: CellReport) -> dict[str, object]:
+def summary_row(report: CellReport) -> dict[str, object]:
     """一个 cell 的一行。"""
     return {
         **contract_columns(report.summary),

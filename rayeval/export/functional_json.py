@@ -21,16 +21,16 @@ def results_json(scenario: str, cases: Sequence[CaseResult]) -> bytes:
         suites.setdefault(case.suite, []).append(case)
     body = {
         "scenario": scenario,
-        "counts": _counts(cases, strict=False),
-        "strict_counts": _counts(cases, strict=True),
+        "counts": counts(cases, strict=False),
+        "strict_counts": counts(cases, strict=True),
         "suites": {
             name: {
-                "counts": _counts(group, strict=False),
-                "strict_counts": _counts(group, strict=True),
+                "counts": counts(group, strict=False),
+                "strict_counts": counts(group, strict=True),
             }
             for name, group in suites.items()
         },
-        "cases": [_case(case) for case in cases],
+        "cases": [case_json(case) for case in cases],
     }
     return _bytes(body, indent=1)
 
@@ -54,7 +54,7 @@ def capabilities_json(scenario: str, cases: Sequence[CaseResult]) -> bytes:
     return _bytes(body, indent=1)
 
 
-def _case(case: CaseResult) -> dict[str, Any]:
+def case_json(case: CaseResult) -> dict[str, Any]:
     """一个用例；`outcome` 是宽判。"""
     return {
         "suite": case.suite,
@@ -68,7 +68,7 @@ def _case(case: CaseResult) -> dict[str, Any]:
     }
 
 
-def _counts(cases: Sequence[CaseResult], *, strict: bool) -> dict[str, int]:
+def counts(cases: Sequence[CaseResult], *, strict: bool) -> dict[str, int]:
     """各结局的个数。"""
     return {o.value: sum(case.verdict(strict=strict) is o for case in cases) for o in Outcome}
 

@@ -110,6 +110,10 @@ class Pushgateway:
             done.append(Delivery(group.key, group.series, error))
         return done
 
+    def ready(self) -> None:
+        """网关说自己好了吗；不好抛 PushError。什么也不写。"""
+        self._ask("GET", "/-/ready")
+
     def retire(self, scenario: str, job: str) -> list[dict[str, str]]:
         """删掉一个退役场景的全部组，返回删掉的分组键；没有则为空。"""
         reply = self._ask("GET", "/api/v1/metrics", limit=None)

@@ -13,10 +13,13 @@ from collections.abc import Callable, Sequence
 from rayeval.mock.settings import Jitter, Routes, Settings, parse_jitter
 
 
-def parser() -> argparse.ArgumentParser:
-    """全部参数；时间以毫秒计。"""
+def parser(examples: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """全部参数，时间以毫秒计；`examples` 写在帮助的末尾。"""
     make = argparse.ArgumentParser(
-        prog="rayeval mock", description="The embedded OpenAI-compatible service."
+        prog="rayeval mock",
+        description="The embedded OpenAI-compatible service.",
+        epilog="\n  ".join(("Examples:", *examples)) if examples else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     flag = make.add_argument
     flag("--host", default="127.0.0.1", help="address to listen on")
@@ -74,9 +77,9 @@ def _fault(text: str) -> str:
     return text
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, examples: Sequence[str] = ()) -> int:
     """跑到 SIGTERM 或 SIGINT；0 为正常收场，2 为参数或文件不成立，3 为端口占用。"""
-    options = parser()
+    options = parser(examples)
     args = options.parse_args(argv)
     if args.list_faults:
         from rayeval.mock.faults.registry import listing

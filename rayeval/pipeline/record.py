@@ -90,10 +90,11 @@ class Recorder:
         """结局、JUnit 与留痕。"""
         if not self._cases:
             return []
-        from rayeval.export import functional_json, junit
+        from rayeval.export import functional_csv, functional_json, junit
 
         files = {
             "results.json": functional_json.results_json(self._id, self._cases),
+            "cases.csv": functional_csv.functional_csv(self._cases),
             "junit.xml": junit.junit_xml(self._id, self._cases),
             "evidence.jsonl": functional_json.evidence_jsonl(self._cases),
         }
@@ -140,7 +141,7 @@ class Recorder:
 
         接着跑而这里早已考完的，没有流水，先前写好的照旧。
         """
-        from rayeval.export import answers, simple_evals
+        from rayeval.export import accuracy_csv, answers, simple_evals
 
         spec, journal = self._plan.accuracy, self._journal
         system = spec.system_message if spec is not None else None
@@ -153,6 +154,7 @@ class Recorder:
             f"{stem}_allresults.json": lambda file: _put(
                 file, simple_evals.allresults_json(accuracy, journal.rows, system)
             ),
+            "score.csv": lambda file: _put(file, [accuracy_csv.accuracy_csv([accuracy])]),
             "answers.parquet": lambda file: answers.write_answers(journal.rows(), file),
             "answers_timing.parquet": lambda file: answers.write_times(journal.rows(), file),
         }

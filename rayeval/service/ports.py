@@ -29,7 +29,7 @@ def held_port(host: str, wanted: int | None, rng: random.Random | None = None) -
     with contextlib.ExitStack() as stack:
         for port in [wanted] if wanted else rng.sample(range(FIRST, LAST + 1), TRIES):
             lock = stack.enter_context(_lock(port))
-            if lock and _free(host, port):
+            if lock and is_free(host, port):
                 yield port
                 return
         if wanted:
@@ -56,7 +56,7 @@ def _lock(port: int) -> Iterator[bool]:
             yield True
 
 
-def _free(host: str, port: int) -> bool:
+def is_free(host: str, port: int) -> bool:
     """没有谁在听：绑得上，而且回环上也敲不开（有的服务听的是另一个地址）。"""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -2,15 +2,18 @@
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+import rayeval
 from rayeval.cli import cli
 from rayeval.errors import InfrastructureError
 from rayeval.exits import leave
@@ -37,7 +40,8 @@ def call():
 def test_version(call):
     result = call("--version")
     assert result.exit_code == 0
-    assert result.output.startswith("rayeval 0.")
+    ray, python = metadata.version("ray"), platform.python_version()
+    assert result.output == f"rayeval {rayeval.__version__} (ray {ray}, Python {python})\n"
 
 
 def test_validate_says_ok(call):
@@ -152,7 +156,9 @@ HEAVY = ("ray", "pyarrow", "pandas", "httpx", "kubernetes", "numpy")
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["perf", "--help"], ["validate"], ["plan"]], ids=" ".join
+    "arguments",
+    [["--help"], ["--version"], ["perf", "--help"], ["doctor", "--help"], ["validate"], ["plan"]],
+    ids=" ".join,
 )
 def test_quick_commands_import_nothing_heavy(arguments):
     code = (

@@ -5,7 +5,7 @@ import pytest
 from rayeval.errors import ClusterError, UsageError
 from rayeval_actors.knock import explain
 from rayeval_actors.preflight import _compare, digest
-from rayeval_actors.session import _is_loopback, _locate, session
+from rayeval_actors.session import _is_loopback, locate, session
 
 
 @pytest.mark.parametrize(
@@ -34,24 +34,24 @@ def test_same_everything_passes():
     ],
 )
 def test_address_is_taken_apart(address, found):
-    assert _locate(address) == found
+    assert locate(address) == found
 
 
 @pytest.mark.parametrize("address", ["loacl", "ray://head:10001", "host:", ":1", "a:b"])
 def test_bad_address_is_a_usage_error(address):
     with pytest.raises(UsageError, match="HOST:PORT"):
-        _locate(address)
+        locate(address)
 
 
 def test_auto_reads_what_ray_start_left(tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    assert _locate("auto") is None
+    assert locate("auto") is None
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "ray_current_cluster").write_text("127.0.0.1:6379")
-    assert _locate("auto") == ("127.0.0.1", 6379)
+    assert locate("auto") == ("127.0.0.1", 6379)
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:7000")
-    assert _locate("auto") == ("10.0.0.1", 7000)
+    assert locate("auto") == ("10.0.0.1", 7000)
 
 
 @pytest.mark.parametrize(
