@@ -212,7 +212,7 @@ def test_interrupt_on_ray_keeps_the_rows_of_the_cell_in_flight(
     folder = config(make_scenario("one"), perf=load)
     process = rayeval_run.start(folder, "--address", "local", "--stage", "perf")
     rayeval_run.await_event(process, '"event": "CellFinished"')
-    time.sleep(1.0)  # 进到第二个 cell 里
+    rayeval_run.await_answers(process, "one", 3)  # 进到第二个 cell 里
     process.send_signal(signal.SIGINT)
     done = rayeval_run.finish(process, 60)
     assert done.code == 130, done.out + done.err

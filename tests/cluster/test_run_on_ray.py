@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rig import ALL_CASES
+
 pytestmark = pytest.mark.cluster
 
 SLOW = {
@@ -46,7 +48,7 @@ def comparable(report):
 
 
 def test_ray_gives_the_same_report_as_inline(rayeval_run, config, make_scenario, tmp_path):
-    folder = config(make_scenario("one"))
+    folder = config(make_scenario("one"), functional=ALL_CASES)
     on_ray = rayeval_run(folder, "--address", "local")
     assert on_ray.code == 0, on_ray.out + on_ray.err
     rayeval_run.artifacts = tmp_path / "inline"

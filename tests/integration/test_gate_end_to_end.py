@@ -81,8 +81,6 @@ def story(tmp_path_factory):
         scenarios=entries,
         gate={"pr": {"confirm": "always"}},
     )
-    functional = config / "tests/functional/default.yaml"
-    functional.write_text("suites: [completions_core]\nselect: usage\nprobe: false\n")
     accuracy = config / "tests/accuracy/pr.yaml"
     accuracy.write_text(accuracy.read_text() + "\nmin_score: 0.5\n")
     set_flags(folder, BEFORE)

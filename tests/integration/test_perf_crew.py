@@ -33,6 +33,7 @@ def ray_session():
 
 
 @pytest.fixture(
+    scope="module",  # 一组跑一个又一个 cell，服务换了也一样：真的运行正是如此
     params=[("inline", 1), ("inline", 4), pytest.param(("ray", 4), marks=pytest.mark.cluster)],
     ids=["1 thread", "4 processes", "4 actors"],
 )
