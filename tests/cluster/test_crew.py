@@ -12,7 +12,7 @@ from rayeval.domain.load import Share
 from rayeval.domain.perf import Cell, PerfSpec
 from rayeval.domain.schedule import Slice
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.solo]
 
 
 @pytest.fixture(scope="module")

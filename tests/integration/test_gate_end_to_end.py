@@ -13,6 +13,8 @@ from rayeval.gate.judge import judge
 from rayeval.gate.rows import stored_rows
 from tests.rig import MOCK, SAMPLE, write_config
 
+pytestmark = pytest.mark.solo
+
 # 服务的快慢写在旁边的文件里：命令不变，身份就不变
 FROM_FILE = ["sh", "-c", 'file=$1; shift; exec "$@" $(cat "$file")', "sh"]
 HEALTHY = "--ttft-ms 200 --itl-ms 10"

@@ -20,6 +20,8 @@ from rayeval.errors import UsageError
 from rayeval.perf.arrivals import deadlines
 from rayeval.perf.inline_crew import inline_crew
 
+pytestmark = pytest.mark.solo
+
 LIMIT_S = 30.0
 CLIMB = {"growth_rate": 2, "growth_interval": 250, "init_concurrency": 2}
 

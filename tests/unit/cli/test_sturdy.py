@@ -8,8 +8,9 @@ SCRIPT = """
 import sys
 from rayeval.cli_options import console
 screen = console()
-for n in range(20000):
-    screen.print(f"line {n}")
+screen.print("line 0")
+for n in range(100):  # 管道装得下 64 KiB：写的要多得多
+    screen.print("x" * 4000)
 screen.file.flush()
 print("went on", file=sys.stderr)
 """
