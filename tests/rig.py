@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -19,6 +21,9 @@ SAMPLE = Path(__file__).parents[1] / "configs" / "demo" / "science_sample.csv"
 MOCK = ["{python}", "-m", "rayeval.mock", "--host", "{host}", "--port", "{port}"]
 MOCK += ["--model", "tiny", "--itl-ms", "1", "--ttft-ms", "5", "--answer-key", str(SAMPLE)]
 KEYS = ("RAYEVAL_API_KEY", "OPENAI_API_KEY")
+FEW_CASES = {"suites": ["completions_core"], "select": "usage", "probe": False}
+"""功能阶段有结果、有产物就够；用例自己另有测试，全跑一遍要几倍于其余各阶段的时间。"""
+ALL_CASES = {"suites": ["chat_core", "completions_core"]}
 LIGHT = {
     "concurrency": [1, 2],
     "input_length": [32],
@@ -46,13 +51,14 @@ def write_config(
     folder: Path,
     *scenarios: dict[str, Any],
     perf: Any = None,
+    functional: Any = None,
     providers: Any = None,
     **matrix: Any,
 ) -> Path:
     files = {
         "matrix.yaml": matrix,
         "providers.yaml": {"providers": providers or [{"id": "here"}]},
-        "tests/functional/default.yaml": {"suites": ["chat_core", "completions_core"]},
+        "tests/functional/default.yaml": functional or FEW_CASES,
         "tests/perf/pr.yaml": perf or LIGHT,
         "tests/perf/daily.yaml": perf or LIGHT,
         "tests/accuracy/pr.yaml": {
@@ -159,6 +165,18 @@ class Runner:
             return any(text in path.read_text(encoding="utf-8") for path in paths)
 
         await_sight(process, seen, repr(text), limit_s)
+
+    def await_answers(self, process: subprocess.Popen[str], name: str, number: int) -> None:
+        """等场景 `name` 的服务再答完 `number` 个请求。"""
+        [log] = self.artifacts.glob(f"logs/service_{name}_*.log")
+        root = re.search(r"http://[\d.:]+", log.read_text(encoding="utf-8"))
+        assert root is not None
+
+        def answered() -> int:
+            return httpx.get(f"{root[0]}/mock/stats").json()["done"]
+
+        wanted = answered() + number
+        await_sight(process, lambda: answered() >= wanted, f"{number} more answers", 60)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from rayeval.service.owner import started
 from tests.kube.cluster import Cluster, running_cluster
-from tests.rig import SAMPLE, scenario, write_config
+from tests.rig import ALL_CASES, SAMPLE, scenario, write_config
 
 MOMENTS = {
     "start": '"event": "StageStarted"',
@@ -134,7 +134,9 @@ def _config(folder: Path, cluster: Cluster) -> Path:
     }
     remote = scenario("remote", mode="k8s-hybrid", k8s=k8s, service={"startup_timeout_s": 60})
     assert SAMPLE.is_file()
-    return write_config(folder / "configs", scenario("local"), remote, perf=PERF)
+    # 功能阶段要有得打断：用例少了，它在下手之前就过去了
+    scenarios = scenario("local"), remote
+    return write_config(folder / "configs", *scenarios, perf=PERF, functional=ALL_CASES)
 
 
 def _await(artifacts: Path, text: str, driver: subprocess.Popen[bytes]) -> None:

@@ -12,7 +12,7 @@ from rayeval.domain.load import Share
 from rayeval.domain.perf import Cell, PerfSpec
 from rayeval.domain.schedule import Slice
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.solo]
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +21,8 @@ def two_nodes():
 
     from rayeval_actors.session import session
 
-    cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 1, "node_ip_address": "127.0.0.1"}
-    )
+    head = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     cluster.add_node(num_cpus=1, resources={"NPU": 8}, node_ip_address="127.0.0.1")
     try:
         with session(cluster.address):
@@ -212,7 +211,7 @@ def test_interrupt_on_ray_keeps_the_rows_of_the_cell_in_flight(
     folder = config(make_scenario("one"), perf=load)
     process = rayeval_run.start(folder, "--address", "local", "--stage", "perf")
     rayeval_run.await_event(process, '"event": "CellFinished"')
-    time.sleep(1.0)  # 进到第二个 cell 里
+    rayeval_run.await_answers(process, "one", 3)  # 进到第二个 cell 里
     process.send_signal(signal.SIGINT)
     done = rayeval_run.finish(process, 60)
     assert done.code == 130, done.out + done.err

@@ -42,6 +42,7 @@ def test_demo_runs_local_hybrid_and_prefill_decode_in_one_run(tmp_path):
         assert any(name.startswith(f"service_{scenario}_") for name in logs), logs
 
 
+@pytest.mark.solo  # 别的运行起步时的清扫会替它收拾
 @pytest.mark.parametrize(
     ("how", "moment"), [("kill-driver", "ready"), ("kill-worker", "functional")]
 )

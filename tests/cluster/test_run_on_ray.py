@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rig import ALL_CASES
+
 pytestmark = pytest.mark.cluster
 
 SLOW = {
@@ -46,7 +48,7 @@ def comparable(report):
 
 
 def test_ray_gives_the_same_report_as_inline(rayeval_run, config, make_scenario, tmp_path):
-    folder = config(make_scenario("one"))
+    folder = config(make_scenario("one"), functional=ALL_CASES)
     on_ray = rayeval_run(folder, "--address", "local")
     assert on_ray.code == 0, on_ray.out + on_ray.err
     rayeval_run.artifacts = tmp_path / "inline"
@@ -137,7 +139,8 @@ def two_node_cluster():
     from ray.cluster_utils import Cluster
 
     where = {"num_cpus": 1, "node_ip_address": "127.0.0.1"}
-    cluster = Cluster(initialize_head=True, head_node_args=where)
+    head = where | {"include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     cluster.add_node(**where)
     yield cluster.address
     cluster.shutdown()

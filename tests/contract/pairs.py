@@ -111,7 +111,7 @@ def outcomes(fault: str | None, chosen: Collection[str] | None = None) -> dict[s
     limit = HASTY_S if fault in BLUNT else LIMIT_S
     with _mock(fault) as (process, url), Path(os.devnull).open("w") as nowhere:
         argv = [
-            *(str(file) for file in sorted(FUNCTIONAL.rglob("test_*.py"))),
+            *_files(chosen),
             *("-c", os.devnull, "--rootdir", str(FUNCTIONAL), "-p", "no:cacheprovider"),
             *("--import-mode=importlib", "-q", "--tb=no", "-p", "rayeval.functional.plugin"),
             *("--rayeval-url", url, "--rayeval-model", "mock"),
@@ -121,6 +121,15 @@ def outcomes(fault: str | None, chosen: Collection[str] | None = None) -> dict[s
         with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
             pytest.main(argv, plugins=[watch])
     return watch.said
+
+
+def _files(chosen: Collection[str] | None) -> list[str]:
+    """`chosen` 所在的套件文件；不限定时是全部。"""
+    files = sorted(FUNCTIONAL.rglob("test_*.py"))
+    if chosen is not None:
+        suites = {case.partition("/")[0] for case in chosen}
+        files = [file for file in files if file.stem.removeprefix("test_") in suites]
+    return [str(file) for file in files]
 
 
 def side_by_side(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rayeval.pipeline import inline
 from rayeval.pipeline.executor import Executor, Kind, Profile
 from rayeval.pipeline.inline import BUFFER, InlineExecutor
 
@@ -210,7 +211,8 @@ def test_width_limits_how_many_run_at_once(executor, tmp_path):
     assert started == 2
 
 
-def test_pulse_that_raises_ends_the_wait_even_when_nothing_is_said(executor, tmp_path):
+def test_pulse_that_raises_ends_the_wait_even_when_nothing_is_said(executor, tmp_path, monkeypatch):
+    monkeypatch.setattr(inline, "PATIENCE_S", 0.5)  # 不作声的线程叫不停，等多久都一样
     beats = []
 
     def pulse():

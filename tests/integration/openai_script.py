@@ -48,7 +48,7 @@ def serving(answer: Callable[[dict[str, Any], int], Answer]) -> Iterator[Endpoin
     server = ThreadingHTTPServer(("127.0.0.1", 0), Script)
     server.answer, server.count, server.over = answer, itertools.count(), threading.Event()
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "m")

@@ -13,6 +13,8 @@ from rayeval.gate.judge import judge
 from rayeval.gate.rows import stored_rows
 from tests.rig import MOCK, SAMPLE, write_config
 
+pytestmark = pytest.mark.solo
+
 # 服务的快慢写在旁边的文件里：命令不变，身份就不变
 FROM_FILE = ["sh", "-c", 'file=$1; shift; exec "$@" $(cat "$file")', "sh"]
 HEALTHY = "--ttft-ms 200 --itl-ms 10"
@@ -81,8 +83,6 @@ def story(tmp_path_factory):
         scenarios=entries,
         gate={"pr": {"confirm": "always"}},
     )
-    functional = config / "tests/functional/default.yaml"
-    functional.write_text("suites: [completions_core]\nselect: usage\nprobe: false\n")
     accuracy = config / "tests/accuracy/pr.yaml"
     accuracy.write_text(accuracy.read_text() + "\nmin_score: 0.5\n")
     set_flags(folder, BEFORE)

@@ -9,6 +9,8 @@ import pytest
 
 from rayeval.client.openai import OpenAIClient
 
+pytestmark = pytest.mark.solo
+
 MS = 1_000_000
 
 

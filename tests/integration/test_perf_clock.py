@@ -18,6 +18,8 @@ from rayeval.perf.reading import Reading
 from rayeval.perf.stamps import Wall
 from tests.integration.scripted import DONE, delta, healthy, stream, usage
 
+pytestmark = pytest.mark.solo
+
 A, STOP = delta(content="a"), delta("stop")
 SLOW = stream(0.05, A, 0.05, A, STOP, usage(2), DONE)
 APART = stream(0.05, A, 0.4, A, STOP, usage(2), DONE)

@@ -20,6 +20,8 @@ from rayeval.errors import UsageError
 from rayeval.perf.arrivals import deadlines
 from rayeval.perf.inline_crew import inline_crew
 
+pytestmark = pytest.mark.solo
+
 LIMIT_S = 30.0
 CLIMB = {"growth_rate": 2, "growth_interval": 250, "init_concurrency": 2}
 
@@ -33,6 +35,7 @@ def ray_session():
 
 
 @pytest.fixture(
+    scope="module",  # 一组跑一个又一个 cell，服务换了也一样：真的运行正是如此
     params=[("inline", 1), ("inline", 4), pytest.param(("ray", 4), marks=pytest.mark.cluster)],
     ids=["1 thread", "4 processes", "4 actors"],
 )

@@ -22,6 +22,8 @@ from tests.integration.scripted import (
     usage,
 )
 
+pytestmark = pytest.mark.solo
+
 EARLY_S, LATE_S = 0.002, 0.06
 """读数比剧本写出的时刻最多早多少（两只钟）、晚多少（另外五个人也在用这台机器）。"""
 ROLE, STOP = delta(role="assistant", content=""), delta("stop")

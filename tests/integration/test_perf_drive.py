@@ -15,6 +15,8 @@ from rayeval.errors import ServiceLostError
 from rayeval.perf.drive import drive
 from rayeval.perf.inline_crew import inline_crew
 
+pytestmark = pytest.mark.solo
+
 PROVIDER = Provider(id="here")
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.integration.scripted import CHUNKED, DONE, END, Step, chunk, healthy, sized
 
+pytestmark = pytest.mark.solo
+
 NAME = "chatcmpl-0123456789abcdef"
 OTHER = "chatcmpl-fedcba9876543210"
 Json = dict[str, Any]

@@ -26,6 +26,8 @@ from tests.integration.scripted import (
     usage,
 )
 
+pytestmark = pytest.mark.solo
+
 NUMBER, PERMITS, TIMEOUT_S = 12, 4, 0.4
 BODY = b"".join(hi(3))
 A, B, STOP = delta(content="a"), delta(content="b"), delta("stop")

@@ -27,6 +27,8 @@ from tests.integration.scripted import (
     usage,
 )
 
+pytestmark = pytest.mark.solo
+
 BODY = b"".join(hi(3))
 GOOD = healthy(3)[0]
 WHOLE = json.dumps(

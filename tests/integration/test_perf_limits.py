@@ -22,6 +22,8 @@ from tests.integration.scripted import (
     usage,
 )
 
+pytestmark = pytest.mark.solo
+
 A, STOP = delta(content="a"), delta("stop")
 TAIL = [STOP, usage(2), DONE]
 PING = b": ping\n\n"

@@ -27,6 +27,8 @@ from tests.integration.scripted import (
     usage,
 )
 
+pytestmark = pytest.mark.solo
+
 EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 A, STOP = delta(content="a"), delta("stop")
 

@@ -28,6 +28,8 @@ from rayeval.perf.certificate import certify
 from rayeval.perf.reading import Reading
 from rayeval.perf.worker import LoadWorker
 
+pytestmark = pytest.mark.solo
+
 BODY = (
     b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
     b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'

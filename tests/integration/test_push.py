@@ -56,7 +56,7 @@ def gateway():
 
     def start(*answers):
         server = Gateway(answers)
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         servers.append((server, thread))
         return server

@@ -49,8 +49,6 @@ def killed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("resume")
     runner = Runner(folder)
     config = write_config(folder / "configs", scenario("one"), perf=PERF)
-    functional = config / "tests/functional/default.yaml"
-    functional.write_text("suites: [completions_core]\nselect: usage\nprobe: false\n")
     process = runner.start(config, *FLAGS)
     await_cells(runner, process, 2)
     process.send_signal(signal.SIGKILL)

@@ -3,14 +3,14 @@
 import csv
 import json
 import os
-import re
 import signal
 import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import httpx
 import pytest
+
+from tests.rig import ALL_CASES
 
 SLOW = {
     "concurrency": [1, 2],
@@ -28,19 +28,9 @@ def until_gone(find, run_id, limit_s=15.0):
     return not find(run_id)
 
 
-def await_answers(runner, number, limit_s=30.0):
-    """再等服务答完 `number` 个请求。"""
-    [log] = runner.artifacts.glob("logs/service_one_*.log")
-    root = re.search(r"http://[\d.:]+", log.read_text(encoding="utf-8"))[0]
-    answered = httpx.get(f"{root}/mock/stats").json()["done"]
-    deadline = time.monotonic() + limit_s
-    while httpx.get(f"{root}/mock/stats").json()["done"] < answered + number:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_one_scenario_end_to_end(rayeval_run, config, make_scenario, service_processes):
-    done = rayeval_run(config(make_scenario("one")), "--address", "inline")
+    folder = config(make_scenario("one"), functional=ALL_CASES)
+    done = rayeval_run(folder, "--address", "inline")
     assert done.code == 0, done.out + done.err
     assert set(done.stages("one").values()) == {"PASS"}
     root, ts = done.artifacts, done.folder.name
@@ -129,7 +119,7 @@ def test_interruption_tears_down_and_still_writes_what_there_is(
 ):
     process = rayeval_run.start(config(make_scenario("one"), perf=SLOW), "--address", "inline")
     rayeval_run.await_event(process, '"event": "CellFinished"')
-    await_answers(rayeval_run, 3)  # 进到第二个 cell 里
+    rayeval_run.await_answers(process, "one", 3)  # 进到第二个 cell 里
     process.send_signal(number)
     done = rayeval_run.finish(process, 30)
     assert done.code == 130
@@ -179,7 +169,7 @@ def test_service_killed_in_mid_accuracy_fails_fast_and_keeps_the_answers(
     process = rayeval_run.start(folder, *flags)
     rayeval_run.await_event(process, '"event": "StageStarted", "stage": "accuracy"')
     [command] = rayeval_run.artifacts.glob("runs/*/command.json")
-    time.sleep(1.0)  # 让一些题答完
+    rayeval_run.await_answers(process, "one", 8)
     for pid in service_processes(json.loads(command.read_text())["run_id"]):
         if b"guard" not in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
@@ -217,6 +207,7 @@ def test_api_key_is_nowhere_in_what_a_run_leaves(
     folder = config(
         make_scenario("one", service=service),
         providers=[{"id": "here", "api_key": "${RAYEVAL_TEST_KEY}"}],
+        functional=ALL_CASES,
     )
     done = rayeval_run(folder, "--address", "inline")
     assert done.code == 0, done.out + done.err

@@ -14,6 +14,8 @@ from rayeval.domain.records import REQUESTS
 from rayeval.domain.service import Endpoint
 from rayeval.perf.server_metrics import ServerWatch
 
+pytestmark = pytest.mark.solo
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 EMPTY = REQUESTS.empty_table()
 

@@ -168,6 +168,7 @@ def test_descendants_that_changed_session_and_ignore_sigterm_are_gone_too(tmp_pa
     assert not alive(pid)
 
 
+@pytest.mark.solo  # 别的运行起步时的清扫会替看守收拾
 @pytest.mark.parametrize("victim", ["owner", "guard"])
 def test_nothing_survives_sigkill_of(victim, tmp_path):
     pidfile = tmp_path / "pid"

@@ -9,8 +9,9 @@ SCRIPT = """
 import sys
 from rayeval.cli_options import console
 screen = console()
-for n in range(20000):
-    screen.print(f"line {n}")
+screen.print("line 0")
+for n in range(3000):  # 管道装得下 64 KiB：写的要多得多
+    screen.print(f"line {n} of a long answer, of which nobody reads any more")
 screen.file.flush()
 print("went on", file=sys.stderr)
 """
