@@ -84,7 +84,8 @@ def check_commands(scene: Scene, which: Callable[[str], str | None] = shutil.whi
         seen = ", ".join(f"{command} ({name})" for command, name in missing.items())
         mend = "install it, or run on the cluster's nodes that have it (--address)"
         return warn(f"not found on this machine: {seen}", mend)
-    return ok(f"services of {len(services)} scenarios can be started")
+    count = len(services)
+    return ok(f"{count} scenario{'s' if count > 1 else ''} can start a service here")
 
 
 def _must_fetch(spec: AccuracySpec | None, env: object) -> bool:

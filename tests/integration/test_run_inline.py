@@ -43,7 +43,7 @@ def test_one_scenario_end_to_end(rayeval_run, config, make_scenario, service_pro
     assert (perf / "requests.parquet").exists()
     assert (perf / "certificate.json").exists()
     accuracy = {path.suffix for path in (root / f"accuracy/one/{ts}").iterdir()}
-    assert accuracy == {".json", ".html", ".parquet"}
+    assert accuracy == {".json", ".html", ".csv", ".parquet"}
     assert {path.name for path in done.folder.iterdir()} >= {
         "report.json",
         "report.md",
