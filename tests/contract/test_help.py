@@ -10,8 +10,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from rayeval.cli import VERBS, cli
-from rayeval.cli_help import EXAMPLES
+from rayeval.cli import cli
+from rayeval.cli.examples import EXAMPLES
+from rayeval.cli.verbs import VERBS
 from rayeval.mock.__main__ import parser
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +121,7 @@ def test_completion_gives_the_words(line, found):
 
 def test_completion_imports_nothing_heavy():
     script = (
-        "import sys; from rayeval import cli; from rayeval.cli_words import scenarios, features\n"
+        "import sys; from rayeval import cli; from rayeval.cli.words import scenarios, features\n"
         "from types import SimpleNamespace as S\n"
         "scenarios(S(params={'config': 'configs/demo'}), ''); features('')\n"
         "print([m for m in ('ray', 'pyarrow', 'pandas', 'plotly', 'numpy', 'kubernetes', 'httpx')"

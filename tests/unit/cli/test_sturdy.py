@@ -7,7 +7,7 @@ from pathlib import Path
 
 SCRIPT = """
 import sys
-from rayeval.cli_options import console
+from rayeval.cli.options import console
 screen = console()
 screen.print("line 0")
 for n in range(3000):  # 管道装得下 64 KiB：写的要多得多
@@ -32,7 +32,7 @@ def test_a_full_disk_does_not_end_the_run():
 
 
 def test_an_encoding_that_lacks_a_character_does_not_lose_the_report():
-    script = "from rayeval.cli_options import console\nconsole().print('128 \u00d7 32')"
+    script = "from rayeval.cli.options import console\nconsole().print('128 \u00d7 32')"
     argv = [sys.executable, "-c", script]
     env = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)

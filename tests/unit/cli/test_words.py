@@ -4,19 +4,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from rayeval import cli_words
+from rayeval.cli import words
 from rayeval.config import RUN_TYPES, STAGES
 from rayeval_actors.session import SHIPS
 
 
 def test_the_words_are_those_the_program_knows():
-    assert set(cli_words.STAGES) == set(STAGES)
-    assert set(cli_words.RUN_TYPES) == set(RUN_TYPES)
-    assert set(cli_words.SHIPS) == set(SHIPS)
+    assert set(words.STAGES) == set(STAGES)
+    assert set(words.RUN_TYPES) == set(RUN_TYPES)
+    assert set(words.SHIPS) == set(SHIPS)
 
 
 def asked(folder, incomplete=""):
-    return cli_words.scenarios(SimpleNamespace(params={"config": folder}), incomplete)
+    return words.scenarios(SimpleNamespace(params={"config": folder}), incomplete)
 
 
 def test_scenarios_come_from_the_files_whatever_else_is_wrong(tmp_path):
@@ -39,8 +39,8 @@ def test_no_configuration_is_no_words(tmp_path, place):
 
 
 @pytest.mark.parametrize(
-    ("metavar", "words"), [("a|b", ["a", "b"]), ("CSV|URL", None), ("N", None), ("", None)]
+    ("metavar", "known"), [("a|b", ["a", "b"]), ("CSV|URL", None), ("N", None), ("", None)]
 )
-def test_a_metavar_that_lists_words_completes_them(metavar, words):
-    complete = cli_words.listed(metavar)
-    assert (complete and complete("")) == words
+def test_a_metavar_that_lists_words_completes_them(metavar, known):
+    complete = words.listed(metavar)
+    assert (complete and complete("")) == known

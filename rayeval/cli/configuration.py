@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rayeval.cli_options import ConfigDir, Debug, Json, RunType, ScenarioIds, Stages, console
+from rayeval.cli.options import ConfigDir, Debug, Json, RunType, ScenarioIds, Stages, console
 from rayeval.errors import ConfigError
 from rayeval.exits import leave
 

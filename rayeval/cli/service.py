@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rayeval import cli_words
-from rayeval.cli_options import JUDGING, OUTPUT, WHERE, Artifacts, Debug, Plain, Quiet, Ship
-from rayeval.cli_results import TABLE, Format, check_format, delivery, voice
+from rayeval.cli import words
+from rayeval.cli.options import JUDGING, OUTPUT, WHERE, Artifacts, Debug, Plain, Quiet, Ship
+from rayeval.cli.results import TABLE, Format, check_format, delivery, voice
 from rayeval.exits import catch_signals, leave
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ Address = Annotated[
     typer.Option(
         help="inline: without Ray; local, auto or HOST:PORT: on Ray.",
         rich_help_panel=WHERE,
-        autocompletion=cli_words.addresses,
+        autocompletion=words.addresses,
     ),
 ]
 ScenarioName = Annotated[

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rayeval import cli_words
-from rayeval.cli_options import WHAT, WHERE, Artifacts, Debug, Json, console
+from rayeval.cli import words
+from rayeval.cli.options import WHAT, WHERE, Artifacts, Debug, Json, console
 from rayeval.exits import leave
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def doctor(
         typer.Option(
             help="Ray cluster to look at: auto or HOST:PORT.",
             rich_help_panel=WHERE,
-            autocompletion=cli_words.addresses,
+            autocompletion=words.addresses,
         ),
     ] = None,
     artifacts: Artifacts = Path("artifacts"),

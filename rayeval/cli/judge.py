@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rayeval.cli_options import Baseline, Debug, Json, console
+from rayeval.cli.options import Baseline, Debug, Json, console
 from rayeval.exits import leave
 
 

@@ -21,7 +21,7 @@ class MockCommand(TyperCommand):
 
 def mock(context: typer.Context) -> None:
     """内置服务；参数原样交给它。"""
-    from rayeval.cli_help import EXAMPLES
+    from rayeval.cli.examples import EXAMPLES
     from rayeval.mock.__main__ import main as serve
 
     raise typer.Exit(serve(context.args, examples=EXAMPLES["mock"]))

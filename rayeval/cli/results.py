@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rayeval import cli_words
-from rayeval.cli_options import OUTPUT, aside, console
+from rayeval.cli import words
+from rayeval.cli.options import OUTPUT, aside, console
 from rayeval.errors import InfrastructureError, UsageError
 
 if TYPE_CHECKING:
@@ -23,18 +23,18 @@ Format = Annotated[
     str,
     typer.Option(
         "--format",
-        metavar="|".join(cli_words.FORMATS),
+        metavar="|".join(words.FORMATS),
         help="json, csv: only results on stdout, all else on stderr.",
         rich_help_panel=OUTPUT,
-        autocompletion=cli_words.choose(*cli_words.FORMATS),
+        autocompletion=words.choose(*words.FORMATS),
     ),
 ]
 
 
 def check_format(form: str) -> None:
     """不认识的在测量之前就说。"""
-    if form not in cli_words.FORMATS:
-        raise UsageError(f"--format {form!r}: write one of {', '.join(cli_words.FORMATS)}")
+    if form not in words.FORMATS:
+        raise UsageError(f"--format {form!r}: write one of {', '.join(words.FORMATS)}")
 
 
 def voice(form: str, *, quiet: bool) -> Console:

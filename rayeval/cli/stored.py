@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rayeval import cli_words
-from rayeval.cli_options import Baseline, Debug, Json, console
+from rayeval.cli import words
+from rayeval.cli.options import Baseline, Debug, Json, console
 from rayeval.exits import leave
 
 ConfigDir = Annotated[
@@ -37,7 +37,7 @@ def push(
         typer.Option(
             metavar="SCENARIO",
             help="Delete this scenario's groups; repeatable.",
-            autocompletion=cli_words.scenarios,
+            autocompletion=words.scenarios,
         ),
     ] = None,
     as_json: Json = False,
@@ -71,7 +71,7 @@ def export(
             "--format",
             metavar="|".join(FORMATS),
             help="Repeatable; default: all of them.",
-            autocompletion=cli_words.choose(*FORMATS),
+            autocompletion=words.choose(*FORMATS),
         ),
     ] = None,
     to: Annotated[

@@ -1,4 +1,4 @@
-"""命令行：动词的表；一族动词一个 cli_* 文件，异常经 exits 变成退出码。
+"""命令行：动词的表；一族动词一个文件，异常经 exits 变成退出码。
 
 帮助里的英文写在这里；重的导入都在各动词的函数里，`--help` 才快。
 """
@@ -11,20 +11,20 @@ from typing import Annotated, Any
 import typer
 
 import rayeval
-from rayeval import (
-    cli_accuracy,
-    cli_cleanup,
-    cli_config,
-    cli_doctor,
-    cli_judge,
-    cli_run,
-    cli_stage,
-    cli_stored,
+from rayeval.cli import (
+    accuracy,
+    cleanup,
+    configuration,
+    doctor,
+    judge,
+    run,
+    stage,
+    stored,
 )
-from rayeval.cli_help import LOOK, MEASURE, PREPARE, epilog
-from rayeval.cli_mock import HELP, MockCommand, mock
-from rayeval.cli_options import EXIT_CODES
-from rayeval.cli_service import one_service
+from rayeval.cli.examples import LOOK, MEASURE, PREPARE, epilog
+from rayeval.cli.mock import HELP, MockCommand, mock
+from rayeval.cli.options import EXIT_CODES
+from rayeval.cli.service import one_service
 
 PURPOSE = "Regression runs for LLM inference services: launch, check, load, score, gate."
 cli = typer.Typer(
@@ -39,56 +39,56 @@ cli = typer.Typer(
 Verb = tuple[Callable[..., Any], str, str]
 
 VERBS: tuple[Verb, ...] = (
-    (cli_run.run, MEASURE, "Measure and judge every scenario that the matrix selects."),
+    (run.run, MEASURE, "Measure and judge every scenario that the matrix selects."),
     (
-        one_service(cli_stage.add_load_flags(cli_stage.perf)),
+        one_service(stage.add_load_flags(stage.perf)),
         MEASURE,
         "Load a service that already runs: one perf stage, no YAML; acs-bench's flag names.",
     ),
     (
-        one_service(cli_stage.functional),
+        one_service(stage.functional),
         MEASURE,
         "Check a service that already runs: capability probe and suites, no YAML.",
     ),
     (
-        one_service(cli_accuracy.accuracy),
+        one_service(accuracy.accuracy),
         MEASURE,
         "Score a service that already runs on a benchmark (GPQA's method), no YAML.",
     ),
-    (cli_judge.gate, LOOK, "Judge a stored run again, against a stored baseline."),
+    (judge.gate, LOOK, "Judge a stored run again, against a stored baseline."),
     (
-        cli_judge.compare,
+        judge.compare,
         LOOK,
         "Compare two stored runs: B against A, by the gate's rules for measured values.",
     ),
     (
-        cli_stored.report,
+        stored.report,
         LOOK,
         "Write a stored run's page and summary again; --open shows the page.",
     ),
-    (cli_stored.export, LOOK, "Write a stored run's metrics, CSV files and JUnit XML again."),
+    (stored.export, LOOK, "Write a stored run's metrics, CSV files and JUnit XML again."),
     (
-        cli_stored.push,
+        stored.push,
         LOOK,
         "Push a stored run's metrics to the Pushgateway, or retire a scenario's groups.",
     ),
     (
-        cli_doctor.doctor,
+        doctor.doctor,
         PREPARE,
         "Look at this machine, the cluster, the network and the files before a run; say the mends.",
     ),
     (
-        cli_config.validate,
+        configuration.validate,
         PREPARE,
         "Check every configuration file; all errors at once, with file:line:column.",
     ),
-    (cli_config.plan, PREPARE, "Print what a run would do; nothing is started."),
+    (configuration.plan, PREPARE, "Print what a run would do; nothing is started."),
     (
-        cli_config.schema,
+        configuration.schema,
         PREPARE,
         "Write the JSON Schemas and the generated reference into the configuration.",
     ),
-    (cli_cleanup.cleanup, PREPARE, cli_cleanup.HELP),
+    (cleanup.cleanup, PREPARE, cleanup.HELP),
 )
 """动词、它在帮助里的栏、它的一句话，按帮助里的次序；名字就是函数名。"""
 
@@ -142,7 +142,3 @@ cli.command(
 def main() -> None:
     """控制台入口。"""
     cli()
-
-
-if __name__ == "__main__":
-    main()

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rayeval import cli_words
-from rayeval.cli_options import (
+from rayeval.cli import words
+from rayeval.cli.options import (
     OUTPUT,
     WHAT,
     WHERE,
@@ -36,7 +36,7 @@ def run(
         typer.Option(
             help="Ray: local (embedded), auto or HOST:PORT; inline: without Ray.",
             rich_help_panel=WHERE,
-            autocompletion=cli_words.addresses,
+            autocompletion=words.addresses,
         ),
     ] = "local",
     run_type: RunType = "pr",

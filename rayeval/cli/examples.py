@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rayeval.cli_options import EXIT_CODES
+from rayeval.cli.options import EXIT_CODES
 
 MEASURE, LOOK, PREPARE = "Measure", "Look at stored runs", "Prepare and tidy up"
 

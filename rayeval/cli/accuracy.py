@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from rayeval import cli_words
-from rayeval.cli_options import JUDGING
-from rayeval.cli_service import Asked
+from rayeval.cli import words
+from rayeval.cli.options import JUDGING
+from rayeval.cli.service import Asked
 
 EXAM = "Exam"
 ASKING = "Asking"
@@ -38,7 +38,7 @@ def accuracy(
             metavar="gpqa|mmlu",
             help="Default: gpqa.",
             rich_help_panel=EXAM,
-            autocompletion=cli_words.choose("gpqa", "mmlu"),
+            autocompletion=words.choose("gpqa", "mmlu"),
         ),
     ] = None,
     examples: Annotated[

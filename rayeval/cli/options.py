@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 
-from rayeval import cli_words
+from rayeval.cli import words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +40,7 @@ Ship = Annotated[
         "--ship",
         help="How code reaches other nodes: installed or source.",
         rich_help_panel=WHERE,
-        autocompletion=cli_words.choose(*cli_words.SHIPS),
+        autocompletion=words.choose(*words.SHIPS),
     ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.", rich_help_panel=OUTPUT)]
@@ -67,7 +67,7 @@ RunType = Annotated[
         "--run-type",
         help="pr or daily: the column of the matrix.",
         rich_help_panel=WHAT,
-        autocompletion=cli_words.choose(*cli_words.RUN_TYPES),
+        autocompletion=words.choose(*words.RUN_TYPES),
     ),
 ]
 ScenarioIds = Annotated[
@@ -76,7 +76,7 @@ ScenarioIds = Annotated[
         "--scenario",
         help="Only this scenario; repeatable.",
         rich_help_panel=WHAT,
-        autocompletion=cli_words.scenarios,
+        autocompletion=words.scenarios,
     ),
 ]
 Stages = Annotated[
@@ -85,7 +85,7 @@ Stages = Annotated[
         "--stage",
         help="Only this stage: functional, perf or accuracy; repeatable.",
         rich_help_panel=WHAT,
-        autocompletion=cli_words.choose(*cli_words.STAGES),
+        autocompletion=words.choose(*words.STAGES),
     ),
 ]
 Baseline = Annotated[

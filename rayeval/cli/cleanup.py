@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rayeval.cli_options import Artifacts, Debug
+from rayeval.cli.options import Artifacts, Debug
 from rayeval.errors import InfrastructureError, UsageError
 from rayeval.exits import leave
 

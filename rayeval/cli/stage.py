@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from rayeval import cli_words
-from rayeval.cli_options import JUDGING
-from rayeval.cli_service import Asked
+from rayeval.cli import words
+from rayeval.cli.options import JUDGING
+from rayeval.cli.service import Asked
 from rayeval.perf_flags import FLAGS, Flag
 
 CASES, PACE = "Cases", "Pace"
@@ -37,7 +37,7 @@ def functional(
             "-s",
             help="Only this suite; repeatable.",
             rich_help_panel=CASES,
-            autocompletion=cli_words.suites,
+            autocompletion=words.suites,
         ),
     ] = None,
     select: Annotated[
@@ -55,7 +55,7 @@ def functional(
         typer.Option(
             help="NAME: must work; NAME=false: is not tried; repeatable.",
             rich_help_panel=CASES,
-            autocompletion=cli_words.features,
+            autocompletion=words.features,
         ),
     ] = None,
     profile: Annotated[
@@ -68,7 +68,7 @@ def functional(
             metavar="compat|strict",
             help="Which verdict decides the exit code.",
             rich_help_panel=JUDGING,
-            autocompletion=cli_words.choose("compat", "strict"),
+            autocompletion=words.choose("compat", "strict"),
         ),
     ] = "compat",
     probe: Annotated[
@@ -144,7 +144,7 @@ def _parameter(flag: Flag) -> inspect.Parameter:
         metavar=flag.metavar or None,
         show_default=(flag.default or False) if flag.metavar else False,
         rich_help_panel=flag.panel,
-        autocompletion=cli_words.listed(flag.metavar or ""),
+        autocompletion=words.listed(flag.metavar or ""),
     )
     annotation = Annotated[kind, option]
     return inspect.Parameter(
