@@ -21,8 +21,9 @@ def two_nodes():
 
     from rayeval_actors.session import session
 
-    head = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "node_ip_address": "127.0.0.1"}
+    )
     cluster.add_node(num_cpus=1, resources={"NPU": 8}, node_ip_address="127.0.0.1")
     try:
         with session(cluster.address):

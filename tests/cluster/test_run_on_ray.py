@@ -139,8 +139,7 @@ def two_node_cluster():
     from ray.cluster_utils import Cluster
 
     where = {"num_cpus": 1, "node_ip_address": "127.0.0.1"}
-    head = where | {"include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster = Cluster(initialize_head=True, head_node_args=where)
     cluster.add_node(**where)
     yield cluster.address
     cluster.shutdown()
