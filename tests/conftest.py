@@ -27,6 +27,10 @@ pytest_plugins = ["tests.rig", "tests.accuracy_rig"]
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
+# 流水线在后台起的进程生来不理 SIGINT，它的子进程也是；按 Ctrl-C 的测试要它们理
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # 别人占着机器不是我们的错：慢不算失败，错才算
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")

@@ -135,6 +135,7 @@ def test_completion_imports_nothing_heavy():
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_can_be_shown(shell):
-    result = CliRunner().invoke(cli, ["--show-completion", shell], prog_name="rayeval")
+    env = {"_RAYEVAL_COMPLETE": f"source_{shell}"}  # --show-completion 认的是自己的父进程
+    result = CliRunner().invoke(cli, [], prog_name="rayeval", env=env)
     assert result.exit_code == 0
     assert "_RAYEVAL_COMPLETE" in result.output

@@ -185,7 +185,7 @@ def test_a_client_that_leaves_before_a_whole_answer_counts_as_aborted(start_mock
 
 
 def test_metrics_carry_the_names_of_vllm(start_mock, web):
-    mock = start_mock("--ttft-ms", "5", "--itl-ms", "1")
+    mock = start_mock("--ttft-ms", "5", "--itl-ms", "60")  # 忙时迟到的几步会并成一步
     streamed = {**HELLO, "stream": True, "ignore_eos": True, "max_tokens": 8}
     web.post(mock.root_url + CHAT, json=streamed)
     web.post(mock.root_url + CHAT, json={**HELLO, "max_tokens": 1})
