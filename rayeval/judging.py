@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -18,22 +19,27 @@ from rayeval.domain.verdict import BaselineReset, Finding, GateSpec, Verdict
 from rayeval.errors import UsageError
 from rayeval.export import comparison, report_json, terminal
 from rayeval.export.markdown import report_md
-from rayeval.gate.baseline import find_baseline
+from rayeval.gate.baseline import find_baseline, passed_over
 from rayeval.gate.judge import judge
 from rayeval.gate.reset import apply_resets
 from rayeval.gate.rows import Rows, no_rows, stored_rows
 
 _log = logging.getLogger(__name__)
+FIRST_RUN = "the first complete daily run (--run-type daily) becomes it"
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """与谁比：基线（没有找到为 None）、它的名字、重置留下的话；`sought` 是找没找过。"""
+    """与谁比：基线（没有找到为 None）、它的名字、重置留下的话；`sought` 是找没找过。
+
+    `why_none` 是没有找到的缘故，一句话。
+    """
 
     report: RunReport | None = None
     name: str | None = None
     notes: tuple[Finding, ...] = ()
     sought: bool = False
+    why_none: str = ""
 
     @property
     def root(self) -> Path | None:
@@ -64,7 +70,15 @@ class Reference:
         findings = (*self.notes, *verdict.findings)
         if not self.sought:
             findings = tuple(f for f in findings if f.kind != "missing_baseline")
+        if self.why_none:
+            findings = tuple(map(self._explained, findings))
         return dataclasses.replace(verdict, findings=findings)
+
+    def _explained(self, finding: Finding) -> Finding:
+        """没有基线的发现，补上缘故。"""
+        if finding.kind != "missing_baseline":
+            return finding
+        return dataclasses.replace(finding, message=f"{finding.message}; {self.why_none}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +107,15 @@ def find_reference(
     if place is None:
         return Reference()
     if not named and not place.exists():
-        return Reference(sought=True)
+        return Reference(sought=True, why_none=FIRST_RUN)
     like = run_type if named and run_type not in config.RUN_TYPES else ""
     found = find_baseline(place, report_json.decode, exclude_run_id=exclude_run_id, like=like)
     if found is None:
         if named:
             wanted = f"{like} run that finished" if like else "complete daily run, all cases passed"
             _log.warning("--baseline %s: no %s is there; nothing to compare with", place, wanted)
-        return Reference(sought=True)
+        why = passed_over(place, report_json.decode, exclude_run_id=exclude_run_id) or FIRST_RUN
+        return Reference(sought=True, why_none=why)
     report, name = found
     remaining = apply_resets(report, resets)
     return Reference(remaining.baseline, name, remaining.findings, sought=True)
@@ -176,10 +191,20 @@ def stored_report(place: Path) -> Path:
     if not file.is_file():
         found = sorted(place.glob("runs/*/report.json"), key=lambda path: path.parent.name)
         if not found:
+            _refuse_unfinished(place)
             message = f"{place}: no report.json there; name a stored run, or its artifacts"
             raise UsageError(message)
         file = found[-1]
     return file
+
+
+def _refuse_unfinished(place: Path) -> None:
+    """目录里只有没走完的运行：说怎样接着跑，抛 UsageError。"""
+    for command in sorted(place.glob("runs/*/command.json"), reverse=True):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            run_id = json.loads(command.read_text(encoding="utf-8"))["run_id"]
+            message = f"{place}: run {run_id} has not finished; go on with --resume {run_id}"
+            raise UsageError(message)
 
 
 def settings(config_dir: Path | None, run_type: str) -> tuple[GateSpec, tuple[BaselineReset, ...]]:

@@ -92,6 +92,9 @@ def _fields(given: Given) -> dict[str, Any]:
         for step in path:
             node = node.setdefault(step, {})
         node[last] = _objectives(list(value)) if last == "goodput" else _plain(flag, value)
+    counts = fields.get("num_requests")
+    if counts is not None and len(counts) == 1:  # 一个数管全部的 cell
+        fields["num_requests"] = counts * len(fields["concurrency"])
     return fields
 
 

@@ -68,13 +68,15 @@ def _read(path: Path, sha256: str | None) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
+        message = f"the dataset can't be read ({error.strerror})"
+        if "gpqa" not in path.name.lower():
+            raise problem(str(path), "dataset", f"{message}; name a CSV of questions") from error
         raise problem(
             str(path),
             "dataset",
-            f"the dataset can't be read ({error.strerror}); GPQA is not shipped with rayeval: "
-            "obtain gpqa_diamond.csv (198 questions) from its authors or from the public storage "
-            "that simple-evals reads, and give its path as GPQA_CSV or as dataset in the accuracy "
-            "profile, or leave that stage out (--stage functional --stage perf)"
+            f"{message}; GPQA is not shipped with rayeval: obtain gpqa_diamond.csv (198 questions) "
+            "from its authors or from the public storage that simple-evals reads, and give its "
+            "path as GPQA_CSV or as dataset, or leave the accuracy stage out"
             + (f"; its sha256 must be {sha256}" if sha256 else ""),
         ) from error
 

@@ -69,14 +69,16 @@ def _print_plan(rows: list, *, as_json: bool) -> None:  # type: ignore[type-arg]
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for header in ("scenario", "mode", "stages", "suites", "cells", "requests", "questions"):
+    headers = ("scenario", "mode", "stages", "suites", "cells", "requests + warm-up")
+    for header in (*headers, "output tokens", "questions"):
         table.add_column(header, no_wrap=header == "scenario")
     for row in rows:
         questions = "?" if row.accuracy_items is None else str(row.accuracy_items)
-        cells, requests = str(row.cells), f"{row.requests} + {row.warmup_requests}"
+        cells, requests = str(row.cells), f"{row.requests:,} + {row.warmup_requests}"
         stages = " ".join(s for s in row.stages if s in {"functional", "perf", "accuracy"})
         table.add_row(
-            row.scenario, row.mode, stages, str(len(row.suites)), cells, requests, questions
+            *(row.scenario, row.mode, stages, str(len(row.suites)), cells, requests),
+            *(f"{row.output_tokens:,}", questions),
         )
     console().print(table)
 

@@ -20,7 +20,8 @@ from rayeval.domain.run import RunSpec, ScenarioPlan
 class PlanRow:
     """计划表的一行；没有的阶段计数为 0。
 
-    `requests` 是测量请求数（不含预热），`warmup_requests` 是预热；
+    `requests` 是测量请求数（不含预热），`warmup_requests` 是预热，`output_tokens` 是测量请求
+    至多生成的 token；
     `accuracy_items` 是题次（题数 × 遍数），数据集还不在手边时为 None。
     """
 
@@ -32,6 +33,7 @@ class PlanRow:
     cells: int
     requests: int
     warmup_requests: int
+    output_tokens: int
     accuracy_items: int | None
 
 
@@ -79,6 +81,7 @@ def _row(plan: ScenarioPlan) -> PlanRow:
         cells=len(cells),
         requests=epochs * sum(cell.num_requests for cell in cells),
         warmup_requests=len(cells) * epochs * warmup,
+        output_tokens=epochs * sum(cell.num_requests * cell.output_length for cell in cells),
         accuracy_items=_items(accuracy) if accuracy else 0,
     )
 

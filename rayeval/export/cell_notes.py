@@ -38,6 +38,9 @@ def cell_notes(cell: CellReport) -> Iterator[str]:
 def _failures(summary: CellSummary) -> Iterator[str]:
     """每种失败一句：几个，头一个的原话；没有流的回复也说。"""
     for kind, number in summary.errors.items():
+        if kind == "cancelled":
+            yield f"interrupted with {number} requests in flight"
+            continue
         words = summary.said.get(kind, "").strip()
         yield f"{number} × {kind}: {words}" if words else f"{number} × {kind}"
     if summary.unstreamed:
@@ -59,7 +62,7 @@ def _open_loop(summary: CellSummary) -> Iterator[str]:
 
 def _disagreements(summary: CellSummary) -> Iterator[str]:
     """服务数到的与我们数到的之比，差得多的才说。"""
-    server = summary.server
+    server = None if "cancelled" in summary.errors else summary.server
     for key, ratio in {} if server is None else server.agrees.items():
         if abs(ratio - 1) > AGREES_WITHIN:
             yield f"the service counts {ratio:.2f} × our {_COUNTED.get(key, key)}"

@@ -60,6 +60,8 @@ def headline(verdict: Verdict, *, interrupted: bool) -> Text:
         kept = " what rayeval had started is stopped, what it had measured is kept"
         return Text.assemble(("INTERRUPTED", "bold yellow"), kept)
     words = {0: ("PASS", "bold green"), 1: ("FAIL", "bold red")}
+    if verdict.exit_code == 0 and verdict.at(Level.WARN):
+        words[0] = ("PASS, with warnings", "bold green")
     word, style = words.get(verdict.exit_code, ("INCONCLUSIVE", "bold yellow"))
     if verdict.exit_code == 3:  # noqa: PLR2004 spec §1
         word = "NOTHING MEASURED"

@@ -24,6 +24,7 @@ TEXT_OBJECT = f"{REFERENCE}, Completions > The completion object"
 ERRORS = "OpenAI guide, Error codes > API errors"
 TOOLS = "OpenAI guide, Function calling"
 STRUCTURED = "OpenAI guide, Structured outputs"
+_BRIEF_CHARS = 80
 REASONING = "vLLM manual, Reasoning outputs; DeepSeek API manual, Reasoning model"
 
 
@@ -57,11 +58,17 @@ def broken(exchange: Exchange, promise: str, where: str, came: object = "") -> B
     """写好一个 Broken，由调用者抛；各参数同 expect。"""
     what = came if isinstance(came, str) else json.dumps(came, ensure_ascii=False, default=repr)
     return Broken(
-        f"{promise}\n"
+        f"expected: {promise}; came: {_brief(what) or exchange.came().partition(' {')[0][:80]}\n"
         f"came: {what[:1200] or exchange.came()}\n"
         f"sent: {exchange.sent()}\n"
         f"promised by: {where}"
     )
+
+
+def _brief(text: str) -> str:
+    """首行里摆得下的一小段。"""
+    line = " ".join(text.split())
+    return line if len(line) <= _BRIEF_CHARS else f"{line[:_BRIEF_CHARS]}…"
 
 
 def expect_rejection(

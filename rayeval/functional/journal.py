@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from rayeval.functional.context import SuiteContext
 from rayeval.functional.crew import Crew
 from rayeval.functional.deadline import deadline
 from rayeval.functional.exchange import CaseTimeout, ServiceGone, ServiceTrouble
+from rayeval.functional.expect import Broken
 from rayeval.functional.lines import Collected, Finished, Line, Started, Stopped, encode
 from rayeval.functional.recorder import RecordingClient
 
@@ -60,7 +62,7 @@ class Journal:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """有文件收集不了：用例写坏了，不能不声不响地少跑。"""
         if report.failed:
-            self._write(Stopped(f"cannot collect {report.nodeid}: {report.longreprtext[-2000:]}"))
+            self._write(Stopped(_uncollected(report)))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """告诉 runner 将要跑哪些。"""
@@ -117,7 +119,7 @@ class Journal:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
-        self, call: pytest.CallInfo[None]
+        self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """三个阶段各来一次：并成一个结局，坏的盖过好的。"""
         report = yield
@@ -132,7 +134,7 @@ class Journal:
             return report
         broken = isinstance(error, AssertionError | pytest.fail.Exception)
         if report.when == "call" and broken:
-            running.outcome, running.message = Outcome.FAIL, str(error) or report.longreprtext
+            running.outcome, running.message = Outcome.FAIL, _failure_text(item, error, report)
         elif running.outcome is not Outcome.FAIL:
             running.outcome, running.message = Outcome.ERROR, _error_text(report, call)
         return report
@@ -213,6 +215,26 @@ def _module(path: Path, root: Path | None) -> str:
     inside = root is not None and path.is_relative_to(root)
     parts = path.relative_to(root).parts[:-1] if inside and root is not None else ()
     return ".".join([*parts, path.stem.removeprefix("test_")])
+
+
+def _uncollected(report: pytest.CollectReport) -> str:
+    """收集不了的文件：首行是那个异常与行号，下面是全文的末尾。"""
+    text = report.longreprtext
+    told = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
+    lines = re.findall(rf'{re.escape(Path(report.nodeid).name)}(?:", line |:)(\d+)', text)
+    place = f"{report.nodeid}:{lines[-1]}" if lines else report.nodeid
+    head = told[-1] if told else text.partition("\n")[0]
+    return f"cannot collect {place}: {head}\n{text[-2000:]}"
+
+
+def _failure_text(item: pytest.Item, error: BaseException | None, report: pytest.TestReport) -> str:
+    """没过的一句话与细节；不是我们的 expect 写的，首行先说用例的文档字符串：它许诺了什么。"""
+    text = str(error) or report.longreprtext
+    doc = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
+    if isinstance(error, Broken) or not doc:
+        return text
+    head = doc.splitlines()[0].strip()
+    return f"expected: {head.removesuffix('.').removesuffix('。')}; came: {text}"
 
 
 def _skip_reason(report: pytest.TestReport, error: BaseException | None) -> str:

@@ -44,6 +44,19 @@ def find_baseline(
     return None
 
 
+def passed_over(path: Path, decode: Decode, *, exclude_run_id: str | None = None) -> str:
+    """目录里有每日运行而没有一份合格：几份，最新的那份为何；一份都没有则为空。"""
+    stored = [(r, file) for file, r in _scan(path, decode) if r.run_id != exclude_run_id]
+    daily = [found for found in stored if found[0].run_type == "daily"]
+    if not daily:
+        return ""
+    report, file = max(daily, key=lambda found: _started(found[0]))
+    return (
+        f"none of the daily runs in {path} ({len(daily)}) can be it: the newest, "
+        f"{report.run_id}: {unfit(report)}; name one with --baseline {file.parent}"
+    )
+
+
 def _whole(report: RunReport) -> bool:
     """走完了：没有被中断，各场景都测成了。"""
     return not report.interrupted and all(s.complete for s in report.scenarios)

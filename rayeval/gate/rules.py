@@ -17,6 +17,7 @@ from rayeval.gate.drift import drift
 Check = Callable[[ScenarioReport, ScenarioReport | None, GateSpec], list[Finding]]
 
 _UNMEASURED = (Status.ERROR, Status.SKIPPED, Status.CANCELLED)
+_MOST_UNPARSED = 0.5
 _JUDGED = ("functional", "perf", "accuracy")
 
 
@@ -151,8 +152,19 @@ def accuracy(now: ScenarioReport, _: ScenarioReport | None, __: GateSpec) -> lis
         kind, level, message = "broken", Level.FAIL, _why(stage)
     return [
         Finding("accuracy", level, kind, now.scenario, where, message, now=score, threshold=least),
+        *_unread(now.scenario, result),
         *_paired(now.scenario, result),
     ]
+
+
+def _unread(scenario: str, result: Accuracy) -> list[Finding]:
+    """多半的回答读不出答案：分数说的是格式，不是学问。只告警。"""
+    share = result.unparsed_ratio
+    if not share > _MOST_UNPARSED:
+        return []
+    cause = "max_tokens is too small" if result.truncated_ratio > _MOST_UNPARSED else "see the html"
+    message = f"{share:.0%} of the answers name no option, so the score says little; {cause}"
+    return [Finding("accuracy_unparsed", Level.WARN, "doubtful", scenario, "accuracy", message)]
 
 
 def _paired(scenario: str, result: Accuracy) -> list[Finding]:

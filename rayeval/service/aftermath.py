@@ -64,7 +64,8 @@ def place_of(scenario: Scenario) -> Place | None:
 def sweep_before(scenarios: Iterable[Scenario]) -> None:
     """运行之前：没人管的服务进程、主人已死的各次运行的对象，都收掉；够不着的集群留给启动去说。"""
     for process in end(orphans()):
-        _log.warning("ended %s, left behind by run %s", process, process.run_id)
+        told = "ended %s, left behind by run %s, whose own process is gone"
+        _log.warning(told, process, process.run_id)
     places = {place for scenario in scenarios if (place := place_of(scenario)) is not None}
     for place in places:
         try:

@@ -181,7 +181,7 @@ def _health(hand: _Hand, path: str) -> None:
     reply = hand.get("root:" + path)
     if reply.ok or reply.status in _NO_ROUTE:
         return
-    _refuse_auth(reply, path)
+    _refuse_auth(hand, reply, path)
     raise NotYetError(f"{path} answers {reply.status}")
 
 
@@ -190,7 +190,7 @@ def _models(hand: _Hand, identity: dict[str, str]) -> None:
     reply = hand.get("/models")
     if reply.status in _NO_ROUTE:
         return
-    _refuse_auth(reply, "/v1/models")
+    _refuse_auth(hand, reply, "/v1/models")
     if not reply.ok:
         raise NotYetError(f"/v1/models answers {reply.status}")
     entries = _entries(reply.body)
@@ -215,7 +215,7 @@ def _generate(hand: _Hand, field: str) -> None:
     if reply.status in _NO_ROUTE:
         body = {"model": client.endpoint.model, "prompt": "Hi", field: 1}
         reply = hand.post("/completions", body)
-    _refuse_auth(reply, "a completion")
+    _refuse_auth(hand, reply, "a completion")
     if reply.ok and isinstance(reply.body, dict) and reply.body.get("choices"):
         return
     told = f"a completion answers {reply.status}: {reply.error_message[:200]}"
@@ -224,12 +224,14 @@ def _generate(hand: _Hand, field: str) -> None:
     raise NotYetError(told)
 
 
-def _refuse_auth(reply: Reply, what: str) -> None:
+def _refuse_auth(hand: _Hand, reply: Reply, what: str) -> None:
     """401、403 不会自己好。"""
     if reply.status in {401, 403}:
+        given = hand.client.endpoint.api_key is not None
+        state = "refuses the API key" if given else "wants an API key"
         message = (
-            f"{what} answers {reply.status}: the service wants an API key; "
-            "set api_key of the scenario's provider in providers.yaml"
+            f"{what} answers {reply.status}: the service {state}; "
+            f"{'mend' if given else 'set'} api_key of the scenario's provider in providers.yaml"
         )
         raise NotReadyError(message)
 

@@ -1,5 +1,6 @@
 """`rayeval doctor`：真的进程、真的端口；网络不作声也在几秒里说完，密钥不出现。"""
 
+import contextlib
 import json
 import signal
 import socket
@@ -169,12 +170,9 @@ def await_child(pid, limit_s=30.0):
     """等到它起了子进程（在敲集群的门）：那时检查都已经在做。"""
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
-        children = [
-            text
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            for text in (task / "children").read_text().split()
-        ]
-        if children:
-            return
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # 线程恰好结束了
+                if (task / "children").read_text().split():
+                    return
         time.sleep(0.01)
     raise AssertionError("no child")
