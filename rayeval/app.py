@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -15,23 +14,23 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from rayeval import config
+from rayeval.baselines import Reference, find_reference, wanted_by
 from rayeval.domain.report import RunReport
 from rayeval.domain.run import RunSpec
 from rayeval.domain.verdict import Verdict
+from rayeval.ending import Ending
 from rayeval.errors import CancelledRun, InfrastructureError
-from rayeval.export import markdown, report_json, terminal
+from rayeval.export import markdown, report_json
 from rayeval.export.files import Artifacts
-from rayeval.export.suite_table import one_line
-from rayeval.export.whereabouts import whereabouts
 from rayeval.inputs import provenance_of, write_inputs
-from rayeval.judging import Judged, Reference, find_reference
+from rayeval.judging import Judged
 from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.inline import InlineExecutor
 from rayeval.pipeline.papers import papers
 from rayeval.pipeline.run import run
 from rayeval.progress import choose_view
-from rayeval.publish import Published, publish, require_gateway
 from rayeval.publish import exit_code as publish_code
+from rayeval.publish import publish, require_gateway
 from rayeval.resuming import find_interrupted, take_up_answers
 from rayeval.service.aftermath import sweep_before
 from rayeval.service.owner import this_process
@@ -108,13 +107,9 @@ def carry_out(
     `resumed` 是接着跑的那一次的时间标签。
     """
     place = Path(spec.baseline) if spec.baseline else manner.artifacts if seek_baseline else None
-    reference = find_reference(  # 名字写错要在测量几小时之前说
-        place,
-        spec.resets,
-        named=spec.baseline is not None,
-        exclude_run_id=spec.run_id,
-        run_type=spec.run_type,
-    )
+    wanted = wanted_by(spec.run_id, spec.run_type, (plan.scenario.id for plan in spec.plans))
+    named = spec.baseline is not None  # 名字写错要在测量几小时之前说
+    reference = find_reference(place, spec.resets, wanted, named=named)
     require_gateway(spec, manner.push)
     exams = papers(spec)
     stamp = resumed or _claim(manner.artifacts, spec.run_id.partition("-")[0])
@@ -139,9 +134,14 @@ def carry_out(
     code = CancelledRun.exit_code if report.interrupted else verdict.exit_code
     published = publish(report, verdict, spec, artifacts, manner.push)
     code = publish_code(code, published, spec.push)
-    show(report, verdict, console, artifacts, published, as_json=manner.as_json, code=code)
+    judged = Judged(report, verdict, reference, artifacts.path(artifacts.run("report.json")))
+    ending = Ending(judged, code, artifacts, published, console)
+    ending.tell(as_json=manner.as_json)
     if manner.deliver is not None:
         manner.deliver(report, code, artifacts)
+    ending.draw()
+    if not manner.as_json:
+        ending.tell_where()
     return code
 
 
@@ -174,45 +174,15 @@ def survey_cluster(address: str, limit_s: float) -> Survey:
 def conclude(
     report: RunReport, spec: RunSpec, artifacts: Artifacts, reference: Reference
 ) -> tuple[RunReport, Verdict]:
-    """存报告，与基线配对，裁决，写 report.md 与 report.html；返回配过对的报告与裁决。"""
+    """存报告，与基线配对，裁决，写 report.md；返回配过对的报告与裁决。"""
     artifacts.write(artifacts.run("report.json"), report_json.encode(report))
     paired = reference.pair(report, artifacts.root)
     if paired != report:
         report = paired
         artifacts.write(artifacts.run("report.json"), report_json.encode(report))
-    from rayeval.reporting import PAGE, SUMMARY, page_of  # 画页面的库不该拖慢第一个请求
-
     verdict = reference.judge(report, spec.gate, artifacts.root)
-    artifacts.write(artifacts.run(SUMMARY), markdown.report_md(report, verdict))
-    file = artifacts.path(artifacts.run("report.json"))
-    page = page_of(Judged(report, verdict, reference, file))
-    artifacts.write(artifacts.run(PAGE), page)
+    artifacts.write(artifacts.run("report.md"), markdown.report_md(report, verdict))
     return report, verdict
-
-
-def show(
-    report: RunReport,
-    verdict: Verdict,
-    console: Console,
-    artifacts: Artifacts,
-    published: Published,
-    *,
-    as_json: bool,
-    code: int,
-) -> None:
-    """最后的表，或一个 JSON 对象；再说东西在哪、推了没有。"""
-    where = artifacts.path(artifacts.run("report.json"))
-    if as_json:
-        push = {"groups": published.groups, "errors": published.errors}
-        body = {"run_id": report.run_id, "exit_code": code, "report": str(where), "push": push}
-        console.file.write(json.dumps(body) + "\n")
-        return
-    for renderable in terminal.summary(report, verdict):
-        console.print(renderable, highlight=False)
-    for place in whereabouts(report, artifacts):
-        console.print(place, highlight=False, soft_wrap=True)
-    for line in published.lines(str(where.parent)):
-        console.print(one_line(line, 2000), highlight=False, soft_wrap=True, markup=False)
 
 
 def _claim(root: Path, stamp: str) -> str:

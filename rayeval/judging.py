@@ -7,78 +7,33 @@ import dataclasses
 import json
 import logging
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import yaml
+from pydantic import ValidationError
 from rich.console import Console
 
 from rayeval import config
+from rayeval.baselines import Reference, find_reference, root_of, wanted_by
+from rayeval.domain.model import Model
 from rayeval.domain.report import RunReport
-from rayeval.domain.verdict import BaselineReset, Finding, GateSpec, Verdict
+from rayeval.domain.verdict import BaselineReset, GateSpec, Verdict
 from rayeval.errors import UsageError
 from rayeval.export import comparison, report_json, terminal
 from rayeval.export.markdown import report_md
-from rayeval.gate.baseline import find_baseline, passed_over
-from rayeval.gate.judge import judge
 from rayeval.gate.reset import apply_resets
-from rayeval.gate.rows import Rows, no_rows, stored_rows
 
 _log = logging.getLogger(__name__)
-FIRST_RUN = "the first complete daily run (--run-type daily) becomes it"
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """与谁比：基线（没有找到为 None）、它的名字、重置留下的话；`sought` 是找没找过。
+class Terms(Model):
+    """一次运行按什么判：阈值、重置、点名的基线。"""
 
-    `why_none` 是没有找到的缘故，一句话。
-    """
-
-    report: RunReport | None = None
-    name: str | None = None
-    notes: tuple[Finding, ...] = ()
-    sought: bool = False
-    why_none: str = ""
-
-    @property
-    def root(self) -> Path | None:
-        """基线的产物目录；没有基线为 None。"""
-        return None if self.name is None else root_of(Path(self.name))
-
-    def pair(self, now: RunReport, root: Path) -> RunReport:
-        """与基线逐题配对过的报告；`root` 是 `now` 的产物目录。没有基线则原样。"""
-        if self.report is None or self.name is None:
-            return now
-        from rayeval.pipeline.pairing import pair_up
-
-        return pair_up(now, root, self.report, Path(self.name))
-
-    def judge(self, now: RunReport, gate: GateSpec, root: Path) -> Verdict:
-        """裁决；`root` 是 `now` 的产物目录，原始行在里头。没有去找基线，就不说没有找到。"""
-        base_rows: Rows = no_rows
-        if self.report is not None and self.root is not None:
-            base_rows = stored_rows(self.report, self.root)
-        verdict = judge(
-            now,
-            self.report,
-            gate,
-            baseline_name=self.name,
-            rows=stored_rows(now, root),
-            base_rows=base_rows,
-        )
-        findings = (*self.notes, *verdict.findings)
-        if not self.sought:
-            findings = tuple(f for f in findings if f.kind != "missing_baseline")
-        if self.why_none:
-            findings = tuple(map(self._explained, findings))
-        return dataclasses.replace(verdict, findings=findings)
-
-    def _explained(self, finding: Finding) -> Finding:
-        """没有基线的发现，补上缘故。"""
-        if finding.kind != "missing_baseline":
-            return finding
-        return dataclasses.replace(finding, message=f"{finding.message}; {self.why_none}")
+    gate: GateSpec = GateSpec()
+    resets: tuple[BaselineReset, ...] = ()
+    baseline: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,36 +44,6 @@ class Judged:
     verdict: Verdict
     reference: Reference
     file: Path
-
-
-def find_reference(
-    place: Path | None,
-    resets: Sequence[BaselineReset],
-    *,
-    named: bool,
-    exclude_run_id: str | None = None,
-    run_type: str = "",
-) -> Reference:
-    """到 `place` 去找基线（None 不找）；`named` 是用户点的名，不存在就抛 UsageError。
-
-    被重置的场景从基线里去掉。`run_type` 是本次运行的类型：点了名的目录里，只测一个阶段的运行
-    也与上一次同样的比。
-    """
-    if place is None:
-        return Reference()
-    if not named and not place.exists():
-        return Reference(sought=True, why_none=FIRST_RUN)
-    like = run_type if named and run_type not in config.RUN_TYPES else ""
-    found = find_baseline(place, report_json.decode, exclude_run_id=exclude_run_id, like=like)
-    if found is None:
-        if named:
-            wanted = f"{like} run that finished" if like else "complete daily run, all cases passed"
-            _log.warning("--baseline %s: no %s is there; nothing to compare with", place, wanted)
-        why = passed_over(place, report_json.decode, exclude_run_id=exclude_run_id) or FIRST_RUN
-        return Reference(sought=True, why_none=why)
-    report, name = found
-    remaining = apply_resets(report, resets)
-    return Reference(remaining.baseline, name, remaining.findings, sought=True)
 
 
 def judge_stored(
@@ -147,17 +72,23 @@ def judge_stored(
 
 
 def judge_again(stored: Path, baseline: Path | None, config_dir: Path | None) -> Judged:
-    """存盘的报告与对它的裁决；阈值与重置取自配置，没给则用默认。"""
+    """存盘的报告与对它的裁决。
+
+    阈值、重置与基线没有另外给，就用那次运行自己的（config.resolved.yaml），再没有才用默认。
+    """
     report, file = load_stored(stored)
     root = root_of(file)
-    gate, resets = settings(config_dir, report.run_type)
-    reference = find_reference(
-        baseline or root,
-        resets,
-        named=baseline is not None,
-        exclude_run_id=report.run_id,
-        run_type=report.run_type,
-    )
+    own = own_terms(file)
+    if config_dir is not None:
+        gate, resets = settings(config_dir, report.run_type)
+    elif baseline is not None and report.run_type not in config.RUN_TYPES:
+        gate, resets = GateSpec(), ()  # 只测一个阶段的，没有基线时不设门禁；现在点了名
+    else:
+        gate, resets = own.gate, own.resets
+    place = baseline or own.baseline
+    names = [scenario.scenario for scenario in report.scenarios]
+    wanted = wanted_by(report.run_id, report.run_type, names, report.started_at)
+    reference = find_reference(place or root, resets, wanted, named=place is not None)
     report = reference.pair(report, root)
     return Judged(report, reference.judge(report, gate, root), reference, file)
 
@@ -207,17 +138,34 @@ def _refuse_unfinished(place: Path) -> None:
             raise UsageError(message)
 
 
+def own_terms(file: Path) -> Terms:
+    """一次存盘的运行自己的阈值、重置与点名的基线，取自旁边的 config.resolved.yaml。
+
+    没有、读不懂的是默认；点名的基线不在了，说一句，按没有点名算。
+    """
+    try:
+        found = load_yaml(file.with_name("config.resolved.yaml").read_text(encoding="utf-8"))
+        terms = Terms.model_validate({k: found[k] for k in Terms.model_fields if k in found})
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, ValidationError):
+        return Terms()
+    if terms.baseline is None or terms.baseline.exists():
+        return terms
+    _log.warning("%s, the baseline that the run named, is not there", terms.baseline)
+    return terms.model_copy(update={"baseline": None})
+
+
+def load_yaml(text: str) -> Any:
+    """我们自己写下的 YAML → 平常的值；有 C 的读法就用它，快十倍。"""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(text, Loader=loader)  # noqa: S506 两种都只造平常的值
+
+
 def settings(config_dir: Path | None, run_type: str) -> tuple[GateSpec, tuple[BaselineReset, ...]]:
     """阈值与重置；没有配置则是默认与没有。"""
     if config_dir is None:
         return GateSpec(), ()
     env = dict(os.environ)
     return config.load_gate(config_dir, run_type, env), config.load_resets(config_dir, env)
-
-
-def root_of(file: Path) -> Path:
-    """`{root}/runs/{ts}/report.json` → 产物目录。"""
-    return file.resolve().parent.parent.parent
 
 
 def print_json(verdict: Verdict, console: Console) -> None:

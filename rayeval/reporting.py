@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 from rich.console import Console
 
+from rayeval.baselines import root_of
 from rayeval.domain.perf import PerfSpec
 from rayeval.domain.report import ScenarioReport
 from rayeval.errors import InfrastructureError
@@ -19,8 +20,8 @@ from rayeval.export import markdown
 from rayeval.export.files import Artifacts
 from rayeval.export.page import Log, Material, no_tables, report_html
 from rayeval.export.page.samples import COLUMNS
-from rayeval.gate.rows import stored_tables
-from rayeval.judging import Judged, judge_again, root_of
+from rayeval.gate.rows import inside, stored_tables
+from rayeval.judging import Judged, judge_again, load_yaml
 
 LOG_TAIL = 20_000
 """一份服务日志放进页面的末尾，字节。"""
@@ -83,8 +84,7 @@ def write_page(path: Path, data: bytes) -> None:
 def _plans(config: str) -> Iterator[tuple[str, PerfSpec]]:
     """存盘的配置里，场景 → 它的压测档位；读不懂的（别的版本写的）就没有。"""
     try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 十倍的快；两种都只造平常的值
-        found = yaml.load(config, Loader=loader)  # noqa: S506
+        found = load_yaml(config)
         for plan in found["plans"] if found else ():
             if plan["perf"] is not None:
                 yield str(plan["scenario"]["id"]), PerfSpec.model_validate(plan["perf"])
@@ -96,8 +96,11 @@ def _logs(scenario: ScenarioReport, root: Path) -> Iterator[Log]:
     """各份服务日志的末尾，去掉颜色。"""
     names = [path for path in scenario.artifacts if path.startswith("logs/")]
     for name in names[:MOST_LOGS]:
+        path = inside(root, name)
+        if path is None:
+            continue
         try:
-            with (root / name).open("rb") as file:
+            with path.open("rb") as file:
                 size = file.seek(0, 2)
                 file.seek(max(0, size - LOG_TAIL))
                 tail = file.read().decode("utf-8", "replace")

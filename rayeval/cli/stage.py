@@ -114,7 +114,8 @@ def functional(
     features = declared_features(feature or ())
     from rayeval.one_stage import functional_job
 
-    gate = GateSpec(functional=verdict, missing_baseline="ignore")
+    missing = "ignore" if asked.baseline is None else "warn"
+    gate = GateSpec.model_validate({"functional": verdict, "missing_baseline": missing})
     return functional_job(
         asked.service(),
         features,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -20,7 +21,6 @@ from rayeval.errors import ConfigError, Problem
 
 M = TypeVar("M", bound=Model)
 _SUFFIXES = (".yaml", ".yml")
-_OTHERS = ("providers.yaml", "baseline_resets.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +117,9 @@ class ConfigLoader:
         return tree, _first_of_each(self._problems)
 
     def _astray(self) -> Iterator[Problem]:
-        """没有 matrix.yaml 而旁边有别的 YAML：多半是名字写错了，不能当作没有矩阵。"""
+        """没有 matrix.yaml 而旁边有个像它的：名字写错了，不能当作没有矩阵。"""
         for path in sorted(self._root.iterdir()):
-            if path.suffix in _SUFFIXES and path.name not in _OTHERS:
+            if path.suffix in _SUFFIXES and get_close_matches(path.stem, ["matrix"]):
                 message = "rayeval does not read this file; did you mean matrix.yaml?"
                 yield Problem(str(self._shown / path.name), 0, 0, "", message)
 

@@ -51,7 +51,9 @@ def report_md(report: RunReport, verdict: Verdict) -> bytes:
 def _head(report: RunReport, verdict: Verdict) -> list[str]:
     """结论一行，与这是哪次运行。"""
     outcome = _VERDICTS.get(verdict.exit_code, f"❌ exit code {verdict.exit_code}")
-    if verdict.exit_code == 0 and verdict.at(Level.WARN):
+    if report.interrupted:
+        outcome = "⏸ interrupted"
+    elif verdict.exit_code == 0 and verdict.at(Level.WARN):
         outcome += ", with warnings"
     counts = ", ".join(
         f"{len(verdict.at(level))} {level.value}" for level in _SHOWN if verdict.at(level)

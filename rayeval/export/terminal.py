@@ -33,7 +33,9 @@ _LEVEL = {
 }
 
 
-def summary(report: RunReport, verdict: Verdict) -> Iterator[RenderableType]:
+def summary(
+    report: RunReport, verdict: Verdict, code: int | None = None
+) -> Iterator[RenderableType]:
     """依次：阶段表、功能表与没过的用例、性能表、准确率、发现、各场景与整次的裁决；空行隔开。"""
     sections = (
         [_stages(report)],
@@ -51,11 +53,11 @@ def summary(report: RunReport, verdict: Verdict) -> Iterator[RenderableType]:
             yield renderable
         if filled:
             yield Text()
-    yield headline(verdict, interrupted=report.interrupted)
+    yield headline(verdict, code, interrupted=report.interrupted)
 
 
-def headline(verdict: Verdict, *, interrupted: bool) -> Text:
-    """一句裁决与退出码。"""
+def headline(verdict: Verdict, code: int | None = None, *, interrupted: bool) -> Text:
+    """一句裁决与退出码；`code` 是整个命令的（推送也算在内），没有就是裁决的。"""
     if interrupted:
         kept = " what rayeval had started is stopped, what it had measured is kept"
         return Text.assemble(("INTERRUPTED", "bold yellow"), kept)
@@ -66,7 +68,9 @@ def headline(verdict: Verdict, *, interrupted: bool) -> Text:
     if verdict.exit_code == 3:  # noqa: PLR2004 spec §1
         word = "NOTHING MEASURED"
     against = f"against {verdict.baseline}" if verdict.baseline else "without a baseline"
-    return Text.assemble((word, style), f" {against} (exit code {verdict.exit_code})")
+    return Text.assemble(
+        (word, style), f" {against} (exit code {verdict.exit_code if code is None else code})"
+    )
 
 
 def _stages(report: RunReport) -> Fitted:

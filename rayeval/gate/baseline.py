@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from rayeval.domain.functional import Outcome
@@ -19,15 +20,42 @@ MAX_FAIL_RATIO = 0.05
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """给谁找：`run_id` 是它自己（与自己比是无声的通过），`before` 是它开始的时刻（Unix 秒）。
+
+    `scenarios` 是它测的场景，一个也不相干的不算；空则不问。`stage` 是只测一个阶段的运行的类型
+    （perf、functional、accuracy）：同类型的走完了也算合格；空则只要每日的。
+    """
+
+    run_id: str | None = None
+    before: float | None = None
+    scenarios: frozenset[str] = frozenset()
+    stage: str = ""
+
+    def could_be(self, report: RunReport) -> bool:
+        """不是它自己，在它之前，测的有相干的；成色另说。"""
+        early = self.before is None or _started(report) < self.before
+        known = {scenario.scenario for scenario in report.scenarios}
+        related = not self.scenarios or not known or bool(self.scenarios & known)
+        return report.run_id != self.run_id and early and related
+
+    def fits(self, report: RunReport) -> bool:
+        """可以拿来比。"""
+        alone = bool(self.stage) and report.run_type == self.stage and _whole(report)
+        return alone or unfit(report) is None
+
+
+ANYONE = Wanted()
+
+
 def find_baseline(
-    path: Path, decode: Decode, *, exclude_run_id: str | None = None, like: str = ""
+    path: Path, decode: Decode, wanted: Wanted = ANYONE
 ) -> tuple[RunReport, str] | None:
     """基线与它的名字；目录里没有合格的报告时为 None。
 
     `path` 是 report.json、`runs/{ts}/` 目录（两者都照用，不问成色），或产物目录（其下最新的
     完整、绿色的每日报告）。`decode` 把字节读成报告，读不懂抛 UsageError。
-    `exclude_run_id` 是本次运行：它的报告可能已在产物里，与自己比是无声的通过。
-    `like` 是只测一个阶段的运行的类型（perf、functional、accuracy）：同类型的走完了也算合格。
     路径不存在、读不动、点名的文件不是报告，抛 UsageError。
     """
     if not path.exists():
@@ -36,18 +64,21 @@ def find_baseline(
     named = path / "report.json" if path.is_dir() else path
     if named.is_file():
         return decode(_read(named), str(named)), str(named)
-    stored = [(r, str(file)) for file, r in _scan(path, decode) if r.run_id != exclude_run_id]
-    stored.sort(key=lambda found: (_started(found[0]), found[1]))
-    for report, name in reversed(stored):
-        if unfit(report) is None or (like and report.run_type == like and _whole(report)):
-            return report, name
-    return None
+    candidates = [
+        (report, str(file))
+        for file, report in _scan(path, decode)
+        if wanted.could_be(report) and wanted.fits(report)
+    ]
+    return max(candidates, key=lambda found: (_started(found[0]), found[1]), default=None)
 
 
-def passed_over(path: Path, decode: Decode, *, exclude_run_id: str | None = None) -> str:
+def passed_over(path: Path, decode: Decode, wanted: Wanted = ANYONE) -> str:
     """目录里有每日运行而没有一份合格：几份，最新的那份为何；一份都没有则为空。"""
-    stored = [(r, file) for file, r in _scan(path, decode) if r.run_id != exclude_run_id]
-    daily = [found for found in stored if found[0].run_type == "daily"]
+    daily = [
+        (report, file)
+        for file, report in _scan(path, decode)
+        if wanted.could_be(report) and report.run_type == "daily"
+    ]
     if not daily:
         return ""
     report, file = max(daily, key=lambda found: _started(found[0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,19 +73,27 @@ def stored_rows(report: RunReport, root: Path) -> Rows:
 def stored_tables(
     report: RunReport, root: Path, columns: Sequence[str]
 ) -> Callable[[str], pa.Table | None]:
-    """场景 → 一份存盘报告旁边的请求表，只读 `columns`；文件不在或读不动时说一句，按没有算。"""
+    """场景 → 一份存盘报告旁边的请求表，只读 `columns`；文件不在或读不动时说一句，按没有算。
+
+    手里只留最近问的那一张。
+    """
     places = {
         scenario.scenario: next(
-            (root / path for path in scenario.artifacts if path.endswith("/requests.parquet")), None
+            (
+                found
+                for path in scenario.artifacts
+                if path.endswith("/requests.parquet") and (found := inside(root, path)) is not None
+            ),
+            None,
         )
         for scenario in report.scenarios
     }
 
-    @cache
+    @lru_cache(maxsize=1)  # 一个场景的行常有几百兆：看下一个时放掉
     def table(scenario: str) -> pa.Table | None:
-        """一个场景的请求表，读一次。"""
+        """一个场景的请求表；连着问同一个只读一次。"""
         path = places.get(scenario)
-        if path is None or not path.is_file():
+        if path is None:
             return None
         import pyarrow.parquet as pq
 
@@ -96,6 +104,15 @@ def stored_tables(
             return None
 
     return table
+
+
+def inside(root: Path, name: str) -> Path | None:
+    """产物目录里的一个平常文件；不在、跑到目录外头的、管道之类都为 None。"""
+    try:
+        path = (root / name).resolve()
+        return path if path.is_relative_to(root.resolve()) and path.is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 def cell_rows(table: pa.Table, cell: CellSummary) -> CellRows | None:

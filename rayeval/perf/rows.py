@@ -143,4 +143,12 @@ def _array(values: Any, kind: pa.DataType, size: int) -> pa.Array:
         return pa.nulls(size, kind)
     if isinstance(values, pa.Array):
         return values
-    return pa.array(values, kind)
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:  # 服务送来了孤立的代理：换掉，不能为它丢了整批的行
+        return pa.array([_utf8(value) for value in values], kind)
+
+
+def _utf8(value: str | None) -> str | None:
+    """UTF-8 装得下的文字。"""
+    return None if value is None else value.encode("utf-8", "replace").decode("utf-8")

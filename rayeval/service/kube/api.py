@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,6 +25,8 @@ PATIENCE_S = 60.0
 ATTEMPT_S = 15.0
 CONNECT_S = 5.0
 LONGEST_WAIT_S = 5.0
+_USER = re.compile(r"//[^/@\s]*@")
+"""地址里的用户名与密码：不给人看。"""
 _PASSING = {429, 500, 502, 503, 504}
 _APPLY = "application/apply-patch+yaml"
 _HTTP_CONFLICT = 409
@@ -181,7 +184,8 @@ class Api:
     def _unreachable(self, error: BaseException) -> str:
         """够不着的人话。"""
         words = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return f"the Kubernetes API at {self._client.configuration.host} does not answer: {words}"
+        host = _USER.sub("//", str(self._client.configuration.host))
+        return f"the Kubernetes API at {host} does not answer: {_USER.sub('//', words)}"
 
     def _discover(self) -> Any:
         """问出集群认识的种类；不用跨进程的缓存文件，它会过期，也会被别人看见。"""

@@ -26,8 +26,11 @@ def test_a_file_with_the_right_checksum_is_read_and_a_wrong_one_stops_the_run(tm
 
 
 def test_a_missing_file_says_where_to_get_it(tmp_path):
-    with pytest.raises(ConfigError, match=r"gpqa_diamond\.csv.*dataset in the accuracy profile"):
+    with pytest.raises(ConfigError, match=r"obtain gpqa_diamond\.csv.*GPQA_CSV"):
+        dataset.obtain(spec(dataset=str(tmp_path / "gpqa_diamond.csv")))
+    with pytest.raises(ConfigError, match=r"absent\.csv.*No such file") as caught:
         dataset.obtain(spec(dataset=str(tmp_path / "absent.csv")))
+    assert "GPQA" not in str(caught.value)
 
 
 def test_what_is_in_the_cache_is_not_fetched(tmp_path):

@@ -19,7 +19,14 @@ def test_choosing_one_case_leaves_the_probe_out_unless_asked():
     assert functional_spec(Chosen(select="stop", probe=True)).probe is True
 
 
+def test_a_folder_without_cases_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"no test_\*\.py in it"):
+        functional_spec(Chosen(paths=[tmp_path]))
+
+
 def test_own_path_alone_runs_alone(tmp_path):
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "test_mine.py").touch()
     spec = functional_spec(Chosen(paths=[tmp_path]))
     assert (spec.suites, spec.paths) == ((), (str(tmp_path),))
     both = functional_spec(Chosen(paths=[tmp_path], suites=["guided", "guided"]))

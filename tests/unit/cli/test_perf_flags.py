@@ -106,7 +106,7 @@ def test_every_field_of_the_profile_has_a_flag():
         ("-c 0", "--concurrency", "from 1 on"),
         ("-il 2,2", "--input-length", "twice"),
         ("-c 4 -n 2", "--num-requests 2 is below --concurrency 4", "raise it"),
-        ("-c 1,2 -n 16", "--num-requests", "one for each"),
+        ("-c 1,2,4 -n 16,32", "--num-requests", "one for each"),
         ("-w x", "--warmup", "whole number"),
         ("-r 5", "--request-rate", "--concurrency"),
         ("-r 5 -c 2 -ub", "--request-rate", "drop one"),

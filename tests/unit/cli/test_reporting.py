@@ -1,10 +1,12 @@
 """`rayeval report` 与 `compare --html`：从存盘的运行画页面；缺什么少什么，不编。"""
 
 import json
+import os
 import webbrowser
 
 import pyarrow as pa
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from rayeval.cli import cli
@@ -86,6 +88,52 @@ def test_a_report_whose_rows_and_config_are_gone_still_has_its_page(runs, tmp_pa
     done = rayeval("report", runs[0])
     assert done.exit_code == 0, done.output
     assert "Percentiles" in (runs[0] / "report.html").read_text(encoding="utf-8")
+
+
+def resolved(folder, **terms):
+    (folder / "config.resolved.yaml").write_text(yaml.safe_dump(terms), encoding="utf-8")
+
+
+def test_a_stored_run_is_judged_by_its_own_terms(runs, tmp_path):
+    first, second = runs
+    resolved(second, gate={"missing_baseline": "fail"}, baseline=str(first))
+    done = rayeval("gate", second)
+    assert done.exit_code == 1
+    assert "+20.0%" in done.output
+    resolved(second, gate={"missing_baseline": "fail"}, baseline=str(tmp_path / "gone"))
+    done = rayeval("gate", second)
+    assert (done.exit_code, "no baseline for this scenario" in done.output) == (1, True)
+    resolved(second, gate={"missing_baseline": "ignore"})
+    assert rayeval("gate", second).exit_code == 0
+
+
+def test_a_missing_baseline_says_which_run_will_be_it(runs):
+    assert "the first complete daily run (--run-type daily) becomes it" in " ".join(
+        rayeval("gate", runs[0]).output.split()
+    )
+
+
+def test_a_run_that_has_not_finished_says_how_to_go_on(tmp_path):
+    folder = tmp_path / "killed" / "runs" / "20260101T000000Z"
+    folder.mkdir(parents=True)
+    (folder / "command.json").write_text('{"run_id": "20260101T000000Z-abc"}')
+    done = rayeval("report", tmp_path / "killed")
+    assert done.exit_code == 2
+    assert "--resume 20260101T000000Z-abc" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("name", ["logs/../../secret", "logs/pipe", "logs/a\0b", "logs/absent"])
+def test_only_plain_files_of_the_artifacts_get_into_the_page(tmp_path, reports, name):
+    (tmp_path / "secret").write_text("root:x:0")
+    folder = store(tmp_path / "a", reports, "first")
+    os.mkfifo(tmp_path / "a" / "logs" / "pipe")
+    scenario = reports.scenario(artifacts=(name, LOG))
+    (folder / "report.json").write_bytes(report_json.encode(reports.run(scenario)))
+    done = rayeval("report", folder)
+    assert done.exit_code == 0, done.output
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert "root:x:0" not in html
+    assert "engine up" in html
 
 
 def test_a_place_without_a_run_is_told(tmp_path):

@@ -76,6 +76,11 @@ def test_heavy_findings_come_first_and_passed_ones_are_counted(reports):
     assert "1 checks passed" in text
 
 
+def test_warnings_and_interruption_are_in_the_first_line(reports):
+    assert "passed, with warnings" in render(reports.run(), finding(Level.WARN)).splitlines()[0]
+    assert "interrupted" in render(reports.run(interrupted=True), code=1).splitlines()[0]
+
+
 def test_findings_of_one_cause_share_a_row(reports):
     cases = [
         finding(rule="functional", where=f"guided/case{i}", message="no JSON") for i in range(3)

@@ -25,7 +25,7 @@ def test_failure_says_what_was_sent_what_came_and_where_it_is_promised():
     with pytest.raises(Broken) as caught:
         expect(reply(200, '{"x": 1}'), False, "n=2 gives two choices", "OpenAI API reference")
     message = str(caught.value)
-    assert message.startswith("n=2 gives two choices\n")
+    assert message.startswith("expected: n=2 gives two choices; came: HTTP 200\n")
     for part in ('came: HTTP 200 {"x": 1}', 'sent: POST /chat {"n": 2}', "OpenAI API reference"):
         assert part in message
 

@@ -8,7 +8,7 @@ import pytest
 from rayeval.domain.functional import CaseResult, Outcome
 from rayeval.domain.report import Status
 from rayeval.errors import UsageError
-from rayeval.gate.baseline import find_baseline, unfit
+from rayeval.gate.baseline import Wanted, find_baseline, passed_over, unfit
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_moment_without_a_zone_is_utc_wherever_the_gate_runs(
 def test_the_run_itself_is_never_its_own_baseline(tmp_path, reports, store):
     put, decode = store
     put(daily(reports, "me", 5), "runs/me")
-    assert find_baseline(tmp_path, decode, exclude_run_id="me") is None
+    assert find_baseline(tmp_path, decode, Wanted(run_id="me")) is None
     assert find_baseline(tmp_path, decode)[0].run_id == "me"
 
 
@@ -125,9 +125,39 @@ def test_a_stage_alone_compares_with_the_last_one_of_its_kind(tmp_path, reports,
     put(reports.run(lost, run_id="lost", **stage), "runs/lost")
     put(reports.run(run_id="other", run_type="functional"), "runs/other")
     assert find_baseline(tmp_path, decode) is None
-    assert find_baseline(tmp_path, decode, like="perf")[0].run_id == "mine"
+    assert find_baseline(tmp_path, decode, Wanted(stage="perf"))[0].run_id == "mine"
     put(daily(reports, "daily", 3), "runs/daily")
-    assert find_baseline(tmp_path, decode, like="perf")[0].run_id == "daily"
+    assert find_baseline(tmp_path, decode, Wanted(stage="perf"))[0].run_id == "daily"
+
+
+def test_a_run_of_other_scenarios_is_no_baseline(tmp_path, reports, store):
+    put, decode = store
+    put(daily(reports, "mine", 1), "runs/mine")
+    put(daily(reports, "other", 2, reports.scenario(scenario="other")), "runs/other")
+    wanted = Wanted(scenarios=frozenset({"local_demo"}))
+    assert find_baseline(tmp_path, decode, wanted)[0].run_id == "mine"
+    assert find_baseline(tmp_path, decode)[0].run_id == "other"
+
+
+def test_a_stored_run_is_never_judged_against_a_later_one(tmp_path, reports, store):
+    put, decode = store
+    put(daily(reports, "early", 1), "runs/early")
+    put(daily(reports, "late", 9), "runs/late")
+    fifth = Wanted(before=1767571200.0)  # 2026-01-05
+    assert find_baseline(tmp_path, decode, fifth)[0].run_id == "early"
+
+
+def test_what_was_passed_over_is_told_with_its_flaw(tmp_path, reports, store):
+    put, decode = store
+    put(reports.run(run_id="pr"), "runs/pr")
+    assert passed_over(tmp_path, decode) == ""
+    failed = reports.scenario(cases=(CaseResult("s", "s/c", Outcome.FAIL, 0.1),))
+    put(daily(reports, "red", 1, failed), "runs/red")
+    put(daily(reports, "redder", 2, failed), "runs/redder")
+    told = passed_over(tmp_path, decode)
+    assert "(2)" in told
+    assert "redder: scenario local_demo has failed functional cases" in told
+    assert f"--baseline {tmp_path / 'runs' / 'redder'}" in told
 
 
 def test_an_empty_directory_has_no_baseline(tmp_path, store):
