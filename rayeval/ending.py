@@ -10,9 +10,9 @@ from rich.console import Console
 
 from rayeval.export import terminal
 from rayeval.export.files import Artifacts
-from rayeval.export.suite_table import one_line
 from rayeval.export.whereabouts import whereabouts
 from rayeval.judging import Judged
+from rayeval.printable import first_line
 from rayeval.publish import Published
 
 _log = logging.getLogger(__name__)
@@ -60,5 +60,5 @@ class Ending:
         for place in whereabouts(self.judged.report, self.artifacts):
             self.console.print(place, highlight=False, soft_wrap=True)
         for line in self.published.lines(str(self.judged.file.parent)):
-            told = one_line(line, 2000)
+            told = first_line(line, 2000)
             self.console.print(told, highlight=False, soft_wrap=True, markup=False)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from rayeval.doctor.examination import Check
     from rayeval.doctor.finding import Finding
 
-USUAL = Path("configs")
-
 
 def doctor(
     *,
@@ -50,7 +48,7 @@ def doctor(
         from rayeval.doctor.finding import exit_code
         from rayeval.doctor.scene import read_scene
 
-        folder = config or (USUAL if USUAL.is_dir() else None)
+        folder = config or (words.USUAL if words.USUAL.is_dir() else None)
         scene = read_scene(folder, artifacts, address, dict(os.environ))
         findings = _watched(checks(scene, survey_cluster))
         code = exit_code(findings)

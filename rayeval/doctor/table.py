@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rayeval.doctor.finding import Finding, State
+from rayeval.printable import printable
 
 MARKS = {
     State.OK: ("ok", "green"),
@@ -25,9 +26,9 @@ def table(findings: Sequence[Finding]) -> Table:
     grid.add_column(overflow="fold")
     for finding in findings:
         word, style = MARKS[finding.state]
-        seen = Text(_printable(finding.seen), "dim" if finding.state is State.SKIP else "")
+        seen = Text(printable(finding.seen, "\n"), "dim" if finding.state is State.SKIP else "")
         if finding.mend:
-            seen.append(f"\n→ {_printable(finding.mend)}", "cyan")
+            seen.append("\n→ " + printable(finding.mend, "\n"), "cyan")
         grid.add_row(Text(word, style), Text(finding.name), seen)
     return grid
 
@@ -41,8 +42,3 @@ def verdict(findings: Sequence[Finding]) -> Text:
         things = f"{failed} thing{'s' if failed > 1 else ''} to mend"
         return Text.assemble((things, "bold red"), f", {know}" if know else "")
     return Text.assemble(("nothing to mend", "bold green"), f", {know}" if know else "")
-
-
-def _printable(text: str) -> str:
-    """控制字符换成空格；换行留着。"""
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)

@@ -18,6 +18,7 @@ from rayeval.export.cell_notes import (
     p99_text,
 )
 from rayeval.export.fitted import Fitted
+from rayeval.printable import printable
 
 _Column = tuple[str, Callable[[CellReport], str]]
 """（表头，两行；一个 cell 的那一格）。"""
@@ -106,11 +107,6 @@ def _seal(cell: CellReport) -> Text:
 def _notes(cell: CellReport) -> Iterator[Text]:
     """一个 cell 的话，各一行；证书的理由在前。"""
     for reason in () if cell.certificate.ok else cell.certificate.reasons:
-        yield Text(f" {cell.summary.id}: {_printable(reason)}", "yellow")
+        yield Text(f" {cell.summary.id}: {printable(reason)}", "yellow")
     for note in cell_notes(cell):
-        yield Text(f" {cell.summary.id}: {_printable(note)}", "yellow")
-
-
-def _printable(text: str) -> str:
-    """理由里可能有服务的话：控制字符换成空格。"""
-    return "".join(char if char.isprintable() else " " for char in text)
+        yield Text(f" {cell.summary.id}: {printable(note)}", "yellow")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rayeval.domain.push import PushSpec
 from rayeval.domain.service import REDACTED, SHORTEST_SECRET
 from rayeval.errors import PushError
+from rayeval.printable import printable
 
 _LONGEST = 400
 _OK, _REDIRECT, _BAD_REQUEST = 200, 300, 400
@@ -41,7 +42,7 @@ def covered(text: str, spec: PushSpec) -> str:
     for secret in spec.secrets:
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, REDACTED)
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return printable(text)
 
 
 def _mend(reply: Reply, spec: PushSpec) -> str:

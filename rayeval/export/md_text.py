@@ -6,11 +6,10 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
+from rayeval.printable import printable
+
 MAX_TEXT = 300
-# 控制字符、零宽与改变书写方向的字符：看不见，却能让读者看错
-_INVISIBLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]+"
-)
+_GAPS = re.compile(" {2,}")
 _ESCAPES = {ord(char): f"\\{char}" for char in "\\`*|[]~$"} | {
     ord("<"): "&lt;",
     ord(">"): "&gt;",
@@ -21,7 +20,7 @@ _ESCAPES = {ord(char): f"\\{char}" for char in "\\`*|[]~$"} | {
 
 def escape(text: str, limit: int = MAX_TEXT) -> str:
     """不可信的文字 → 表格单元里的一行纯文本；超过 `limit` 个字符的截短。"""
-    line = _INVISIBLE.sub(" ", text).strip()
+    line = _GAPS.sub(" ", printable(text)).strip()
     if len(line) > limit:
         line = line[: limit - 1] + "…"
     return line.translate(_ESCAPES).replace("://", "&#58;//")

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rayeval.printable import printable
+
 UNDEFINED = -1
 """未定义的数，与 acs-bench 的 CSV 一样。"""
 _FORMULA = ("=", "+", "-", "@")
@@ -24,7 +26,7 @@ def plain_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> byte
 
 def harmless(text: str) -> str:
     """一行没有控制字符的文本；会被当作公式的，前面加一个单引号。"""
-    line = "".join(char if char.isprintable() else " " for char in text)
+    line = printable(text)
     return f"'{line}" if line.lstrip().startswith(_FORMULA) else line
 
 

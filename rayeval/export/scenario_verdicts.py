@@ -11,7 +11,7 @@ from rich.text import Text
 
 from rayeval.domain.report import RunReport, ScenarioReport, Status
 from rayeval.domain.verdict import Finding, Level, Verdict
-from rayeval.export.suite_table import one_line
+from rayeval.printable import first_line
 
 LONGEST_WHY = 300
 
@@ -27,7 +27,9 @@ def scenario_verdicts(report: RunReport, verdict: Verdict) -> Iterator[Renderabl
     for scenario in report.scenarios:
         findings = [f for f in verdict.findings if f.scenario == scenario.scenario]
         word, style, why = _outcome(scenario, findings)
-        table.add_row(Text(scenario.scenario), Text(word, style), Text(one_line(why, LONGEST_WHY)))
+        table.add_row(
+            Text(scenario.scenario), Text(word, style), Text(first_line(why, LONGEST_WHY))
+        )
     yield table
 
 
@@ -62,4 +64,4 @@ def _why(findings: Sequence[Finding]) -> str:
     first, more = findings[0], len(findings) - 1
     where = f" {first.where}" if first.where not in {"", first.rule} else ""
     tail = f" (+ {more} more)" if more else ""
-    return f"{first.rule}{where}: {one_line(first.message)}{tail}"
+    return f"{first.rule}{where}: {first_line(first.message)}{tail}"

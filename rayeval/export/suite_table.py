@@ -10,6 +10,7 @@ from rich.text import Text
 
 from rayeval.domain.functional import CaseResult, Outcome
 from rayeval.domain.report import ScenarioReport
+from rayeval.printable import first_line
 
 _STYLES = {Outcome.FAIL: "red", Outcome.ERROR: "red", Outcome.SKIP: "yellow"}
 MAX_FAILURES = 20
@@ -49,7 +50,7 @@ def _failures(scenario: ScenarioReport) -> Iterator[Text]:
     groups: dict[tuple[str, Outcome, str], list[str]] = {}
     for case in scenario.cases:
         if case.outcome in {Outcome.FAIL, Outcome.ERROR}:
-            key = case.suite, case.outcome, one_line(case.message)
+            key = case.suite, case.outcome, first_line(case.message)
             groups.setdefault(key, []).append(case.case_id)
     for (suite, outcome, line), names in list(groups.items())[:MAX_FAILURES]:
         alike = f"{suite}: {len(names)} cases" if len(names) > 1 else names[0]
@@ -68,9 +69,3 @@ def _strict(scenario: ScenarioReport) -> Iterator[Text]:
         more = f" and {len(strict) - 3} more" if len(strict) > 3 else ""  # noqa: PLR2004 同上
         message = f" only the letter of the interface is broken in {len(strict)} cases: "
         yield Text.assemble(("STRICT", "yellow"), message, names, more)
-
-
-def one_line(text: str, limit: int = 160) -> str:
-    """第一行；控制字符换成空格。"""
-    first = text.strip().splitlines()[0] if text.strip() else ""
-    return "".join(char if char.isprintable() else " " for char in first)[:limit]

@@ -15,7 +15,8 @@ from rayeval.domain.verdict import Finding, Level, Verdict
 from rayeval.export.cell_table import cell_section
 from rayeval.export.fitted import Fitted
 from rayeval.export.scenario_verdicts import scenario_verdicts
-from rayeval.export.suite_table import functional_section, one_line
+from rayeval.export.suite_table import functional_section
+from rayeval.printable import first_line
 
 _STATUS = {
     Status.PASS: "green",
@@ -135,10 +136,10 @@ def _reasons(report: RunReport) -> Iterator[Text]:
             if result.status is Status.PASS or _told_elsewhere(result):
                 continue
             style = _STATUS[result.status]
-            head = f" {scenario.scenario} {result.stage}: {one_line(result.reason, 400)}"
+            head = f" {scenario.scenario} {result.stage}: {first_line(result.reason, 400)}"
             yield Text.assemble((result.status.value, style), head)
             for line in result.log_tail.splitlines()[-8:]:
-                yield Text(f"    | {one_line(line)}", "dim")
+                yield Text(f"    | {first_line(line)}", "dim")
 
 
 def _told_elsewhere(result: StageResult) -> bool:
@@ -157,5 +158,5 @@ def _finding(finding: Finding) -> Text:
     where = " ".join(part for part in (finding.scenario, finding.where) if part)
     return Text.assemble(
         (finding.level.value.upper(), _LEVEL[finding.level]),
-        f" {where} {finding.rule}: {one_line(finding.message, 400)}",
+        f" {where} {finding.rule}: {first_line(finding.message, 400)}",
     )

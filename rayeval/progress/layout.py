@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +9,10 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from rayeval.domain.report import STAGES, Status
+from rayeval.progress.cells import middle, pad, wrap
 from rayeval.progress.outlook import counted, eta_s
 from rayeval.progress.row import Phase, Row
-from rayeval.progress.words import Glyphs, Segment, clean, segments, span
+from rayeval.progress.words import Glyphs, Segment, clean, segments, span, stopping
 
 SHORT = {"functional": "func", "accuracy": "acc", "teardown": "down"}
 """窄的时候阶段的名字。"""
@@ -89,7 +89,7 @@ def _columns(rows: Sequence[Row], width: int) -> Columns:
 
 def _header(columns: Columns) -> Text:
     """阶段的名字。"""
-    text = Text(_pad("scenario", columns.name), "dim")
+    text = Text(pad("scenario", columns.name), "dim")
     for _, head, width in columns.stages:
         text.append("  " + head.ljust(width))
     text.rstrip()
@@ -111,7 +111,7 @@ def _block(row: Row, columns: Columns, window: Window) -> list[Text]:
 
 def _marks(row: Row, columns: Columns, window: Window) -> Text:
     """名字与各阶段的记号。"""
-    name = _pad(_middle(clean(row.name), columns.name, window.glyphs), columns.name)
+    name = pad(middle(clean(row.name), columns.name, window.glyphs.cut), columns.name)
     text = Text(name, "bold" if row.phase is Phase.RUNNING else "")
     for stage, _, width in columns.stages:
         mark, style, seconds = _mark(row, stage, window)
@@ -161,9 +161,7 @@ def _flow(parts: Iterable[Segment], width: int, glyphs: Glyphs, indent: str = " 
 def _reason(head: str, reason: str, window: Window) -> list[Text]:
     """一个失败的阶段与缘故，至多两行。"""
     words = clean(f"{head}: {reason}" if reason else head)
-    wrapped = textwrap.wrap(
-        words, max(20, window.width - 4), max_lines=REASON_LINES, placeholder=window.glyphs.cut
-    )
+    wrapped = wrap(words, max(20, window.width - 4), REASON_LINES, window.glyphs.cut)
     marks = (f"  {window.glyphs.failed} ", *["    "] * REASON_LINES)
     return [Text(mark + line, "red") for mark, line in zip(marks, wrapped, strict=False)]
 
@@ -206,25 +204,6 @@ def _stopping(rows: Sequence[Row], window: Window) -> list[Text]:
     """要停了：在做什么；再按也不要紧。"""
     if not window.stops:
         return []
-    downs = [clean(row.name) for row in rows if row.busy and row.stage == "teardown"]
-    what = "ending the measurement, then tearing services down"
-    if downs:
-        what = f"tearing down {', '.join(downs)}"
-    elif all(row.ended is not None or row.phase is Phase.WAITING for row in rows):
-        what = "services are down, writing what was measured"
     calm = "Ctrl-C again is safe and no faster" if window.stops == 1 else "heard you; still at it"
-    parts = [(f"STOPPING: {what}", "bold yellow"), (calm, "yellow")]
+    parts = [(f"STOPPING: {stopping(rows)}", "bold yellow"), (calm, "yellow")]
     return _flow(parts, window.width - ECHO, window.glyphs, "")
-
-
-def _middle(text: str, width: int, glyphs: Glyphs) -> str:
-    """太长的从中间省略：名字的头尾都有用。"""
-    if cell_len(text) <= width:
-        return text
-    keep = max(2, width - cell_len(glyphs.cut))
-    return text[: (keep + 1) // 2] + glyphs.cut + text[len(text) - keep // 2 :]
-
-
-def _pad(text: str, width: int) -> str:
-    """右边补足。"""
-    return text + " " * (width - cell_len(text))

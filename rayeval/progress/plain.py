@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -11,12 +12,16 @@ from typing import IO, Self
 from rayeval.domain.events import Event, Progress, StageFinished, StageStarted
 from rayeval.pipeline.executor import Crash
 from rayeval.progress.row import Row
-from rayeval.progress.words import ASCII, Glyphs, clean, glyphs_of, segments
+from rayeval.progress.words import ASCII, Glyphs, clean, glyphs_of, segments, stopping
 from rayeval.stopping import AGAIN, STOPPING, write_raw
 
-PLAIN_INTERVAL_S = 5.0
-"""同一场景的进度行至多这么久一行；阶段的开始与结束总会说。"""
-STOPPING_TEXT = "stopping: ending the measurement, then tearing services down"
+PACE_S = ((60.0, 5.0), (600.0, 15.0), (math.inf, 60.0))
+"""（一个阶段走到多久为止，其间至多多久一行进度），秒；阶段的开始与结束总会说。"""
+
+
+def _pause_s(age_s: float) -> float:
+    """一个阶段走了 `age_s` 秒时，隔多久一行：一夜的日志不该有几千行。"""
+    return next(pause for until, pause in PACE_S if age_s < until)
 
 
 class SilentView:
@@ -68,7 +73,7 @@ class PlainView:
                 self._say(row, now, "stage_finished", words)
             case Crash():
                 self._say(row, now, "crashed", f"{event.kind}: {clean(event.message)}")
-            case Progress() if now - self._said[scenario] >= PLAIN_INTERVAL_S:
+            case Progress() if now - self._said[scenario] >= _pause_s(now - row.since):
                 parts = [text for text, _ in segments(row, now, self.glyphs)]
                 self._say(row, now, "progress", self.glyphs.dot.join(parts))
             case _:
@@ -92,7 +97,7 @@ class PlainView:
         if times > 1:
             write_raw(2, f"rayeval: {AGAIN}\n")
             return
-        line = self._stop_line(STOPPING_TEXT)
+        line = self._stop_line(f"stopping: {stopping(self._rows.values())}")
         try:
             fd = self._stream.fileno()
         except (OSError, ValueError, io.UnsupportedOperation):

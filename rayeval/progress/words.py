@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from rayeval.domain.report import Status
-from rayeval.progress.row import Row
+from rayeval.printable import printable
+from rayeval.progress.row import Phase, Row
 
 LONGEST = 100
 """一段时间里一个单位至多写到这么多，再多就换大的。"""
@@ -119,6 +120,19 @@ def span(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def stopping(rows: Iterable[Row]) -> str:
+    """要停了：此刻在做什么。"""
+    rows = tuple(rows)
+    downs = [clean(row.name) for row in rows if row.busy and row.stage == "teardown"]
+    if downs:
+        return f"tearing down {', '.join(downs)}"
+    if all(row.phase in {Phase.WAITING, Phase.KEPT} for row in rows):
+        return "nothing was started"
+    if all(row.ended is not None or row.phase is Phase.WAITING for row in rows):
+        return "services are down, writing what was measured"
+    return "ending the measurement, then tearing services down"
+
+
 def clean(text: str, limit: int = 400) -> str:
     """一行：控制字符（换行、转义、改变书写方向的）换成空格，至多 `limit` 字。"""
-    return "".join(c if c.isprintable() else " " for c in text)[:limit].strip()
+    return printable(text)[:limit].strip()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 
 import pytest
 from rich.console import Console
@@ -67,7 +68,7 @@ def test_plain_view_is_sparse_and_free_of_control_characters():
 
 
 def test_plain_progress_comes_after_the_interval(monkeypatch):
-    monkeypatch.setattr("rayeval.progress.plain.PLAIN_INTERVAL_S", 0.0)
+    monkeypatch.setattr("rayeval.progress.plain.PACE_S", ((math.inf, 0.0),))
     out = io.StringIO()
     play(PlainView(out, rows()))
     line = out.getvalue().splitlines()[2]
@@ -77,7 +78,7 @@ def test_plain_progress_comes_after_the_interval(monkeypatch):
 
 
 def test_json_has_the_fields_a_machine_wants(monkeypatch):
-    monkeypatch.setattr("rayeval.progress.plain.PLAIN_INTERVAL_S", 0.0)
+    monkeypatch.setattr("rayeval.progress.plain.PACE_S", ((math.inf, 0.0),))
     out = io.StringIO()
     play(JsonView(out, rows()))
     told = [json.loads(line) for line in out.getvalue().splitlines()]
@@ -99,6 +100,19 @@ def test_stopping_is_one_line(view):
         STOPPING.heard()
     assert out.getvalue().count("\n") == 1
     assert "stopping" in out.getvalue()
+    assert "nothing was started" in out.getvalue()
+
+
+def test_plain_progress_is_sparser_the_longer_a_stage_lasts(monkeypatch):
+    clock = iter(range(7200))
+    monkeypatch.setattr("rayeval.progress.plain.time.monotonic", lambda: float(next(clock)))
+    out = io.StringIO()
+    view = PlainView(out, rows())
+    view.watch("one", StageStarted("perf"))
+    for n in range(7199):  # 两小时，每秒一次进展
+        view.watch("one", Progress("perf", "c", n, 7200))
+    said = out.getvalue().count("/7200")
+    assert 11 + 36 + 100 < said < 13 + 37 + 112
 
 
 def test_what_the_encoding_cannot_write_becomes_a_question_mark():
