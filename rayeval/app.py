@@ -28,7 +28,7 @@ from rayeval.pipeline.executor import Executor
 from rayeval.pipeline.inline import InlineExecutor
 from rayeval.pipeline.papers import papers
 from rayeval.pipeline.run import run
-from rayeval.progress import choose_view
+from rayeval.progress import LiveView, choose_view
 from rayeval.publish import exit_code as publish_code
 from rayeval.publish import publish, require_gateway
 from rayeval.resuming import find_interrupted, take_up_answers
@@ -135,7 +135,7 @@ def carry_out(
     published = publish(report, verdict, spec, artifacts, manner.push)
     code = publish_code(code, published, spec.push)
     judged = Judged(report, verdict, reference, artifacts.path(artifacts.run("report.json")))
-    ending = Ending(judged, code, artifacts, published, console)
+    ending = Ending(judged, code, artifacts, published, console, isinstance(view, LiveView))
     ending.tell(as_json=manner.as_json)
     if manner.deliver is not None:
         manner.deliver(report, code, artifacts)

@@ -20,13 +20,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """判过的一次运行与它的退出码；`published` 是推没推。"""
+    """判过的一次运行与它的退出码；`published` 是推没推；`lively`：终端上动得了光标。"""
 
     judged: Judged
     code: int
     artifacts: Artifacts
     published: Published
     console: Console
+    lively: bool
 
     def tell(self, *, as_json: bool) -> None:
         """最后的表，或一个 JSON 对象。"""
@@ -44,7 +45,7 @@ class Ending:
         from rayeval.reporting import PAGE, page_of  # 画页面的库不该拖慢第一个请求
 
         try:
-            if self.console.is_terminal:
+            if self.lively:
                 with self.console.status("drawing report.html"):
                     page = page_of(self.judged)
             else:

@@ -152,7 +152,11 @@ def _csv(scenario: ScenarioReport, home: Artifacts, *, bom: bool) -> Iterator[tu
     file = home.path(home.perf(scenario.scenario, "requests.parquet"))
     if not file.is_file():
         return
-    table = pq.read_table(file)
+    try:
+        table = pq.read_table(file)
+    except (OSError, ValueError) as error:  # pyarrow 的错误都归在这两类之下
+        message = f"{file}: {error}; leave the CSV out: --format metrics, openmetrics or junit"
+        raise UsageError(message) from error
     for cell in scenario.cells:
         name = home.perf(scenario.scenario, acs_csv.requests_name(cell.summary, home.run_ts))
         shape = (

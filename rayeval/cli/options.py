@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -101,26 +102,26 @@ def console() -> Console:
     """真终端用它的宽度；管道与日志里没有宽度，给足，免得截断。"""
     from rich.console import Console
 
-    out = cast("TextIO", Sturdy(sys.stdout))
-    return Console(file=out) if sys.stdout.isatty() else Console(file=out, width=PIPE_WIDTH)
+    out = Sturdy(sys.stdout)
+    return Console(file=cast("TextIO", out), width=None if out.isatty() else PIPE_WIDTH)
 
 
 def aside(*, quiet: bool) -> Console:
     """标准输出留给结果时，进度与表都说在标准错误上；`quiet` 则不说。"""
     from rich.console import Console
 
-    err = cast("TextIO", Sturdy(sys.stderr))
-    width = None if sys.stderr.isatty() else PIPE_WIDTH
-    return Console(file=err, width=width, quiet=quiet)
+    err = Sturdy(sys.stderr)
+    width = None if err.isatty() else PIPE_WIDTH
+    return Console(file=cast("TextIO", err), width=width, quiet=quiet)
 
 
 class Sturdy:
     """标准输出；读它的人走了、磁盘满了，就不再说话，但不打断正在做的测量。"""
 
-    def __init__(self, stream: TextIO) -> None:
-        """包住一个流。"""
-        self._stream = stream
-        self._deaf = False
+    def __init__(self, stream: TextIO | None) -> None:
+        """包住一个流；关着的（`>&-`）是 None，当作空洞。"""
+        self._stream = io.StringIO() if stream is None else stream
+        self._deaf = stream is None
 
     def write(self, text: str) -> int:
         """写；写不出去的丢掉。"""

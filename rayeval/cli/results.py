@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -63,10 +65,10 @@ def delivery(form: str, stage: str) -> Callable[[RunReport, int, Artifacts], Non
 
 def _write(data: bytes, folder: str) -> None:
     """字节原样写出；写不出去要说，因为结果没有到该到的地方。读的人走了照旧抛出。"""
-    sys.stdout.flush()
     try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        _out().flush()
+        _out().buffer.write(data)
+        _out().buffer.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -75,3 +77,10 @@ def _write(data: bytes, folder: str) -> None:
             f"rayeval report {folder}"
         )
         raise InfrastructureError(message) from error
+
+
+def _out() -> TextIO:
+    """标准输出；关着的（`>&-`）是 None，同写不进去一样是 OSError。"""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return sys.stdout

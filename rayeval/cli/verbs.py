@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from rayeval.cli.mock import HELP, MockCommand, mock
 from rayeval.cli.options import EXIT_CODES
 from rayeval.cli.service import one_service
 
+_STDERR = 2
 PURPOSE = "Regression runs for LLM inference services: launch, check, load, score, gate."
 cli = typer.Typer(
     name="rayeval",
@@ -141,4 +143,12 @@ cli.command(
 
 def main() -> None:
     """控制台入口。"""
+    _occupy()
     cli()
+
+
+def _occupy() -> None:
+    """关着的 0、1、2（`>&-`）先占住：否则下一个打开的文件会是标准输出，谁写都写进去。"""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -16,6 +17,8 @@ SHIPS = ("installed", "source")
 ADDRESSES = ("local", "auto", "inline")
 FORMATS = ("table", "json", "csv")
 USUAL = Path("configs")
+LARGEST = 1_000_000
+"""补全时去读的文件至多这么大，字节。"""
 
 
 def choose(*words: str) -> Words:
@@ -37,7 +40,9 @@ def listed(metavar: str) -> Words | None:
 
 def scenarios(context: typer.Context, incomplete: str) -> list[str]:
     """--config 那里（缺省 configs）的场景名。"""
-    folder = Path(str(context.params.get("config") or USUAL)).expanduser()
+    folder = Path(str(context.params.get("config") or USUAL))
+    with suppress(RuntimeError):  # 没有家目录
+        folder = folder.expanduser()
     return sorted(name for name in _ids(folder / "scenarios") if name.startswith(incomplete))
 
 
@@ -64,15 +69,14 @@ def _ids(folder: Path) -> Iterator[str]:
     """一个目录里各场景的 id；读不成的略过，没写 id 的用文件名。"""
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        files = sorted(file for file in folder.iterdir() if file.suffix in {".yaml", ".yml"})
+        for file in sorted(file for file in folder.iterdir() if file.suffix in {".yaml", ".yml"}):
+            if not file.is_file() or file.stat().st_size > LARGEST:
+                continue  # 管道会一直等下去
+            with suppress(Exception):  # 读不成的，嵌套得太深的
+                body = yaml.load(file.read_bytes(), loader)  # noqa: S506 两个都是安全的
+                if isinstance(body, dict):
+                    yield str(body.get("id") or file.stem)
     except OSError:
         return
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    for file in files:
-        try:
-            body = yaml.load(file.read_bytes(), loader)  # noqa: S506 两个都是安全的
-        except (OSError, ValueError, yaml.YAMLError):
-            continue
-        if isinstance(body, dict):
-            yield str(body.get("id") or file.stem)

@@ -33,7 +33,7 @@ def checks(scene: Scene, survey: cluster.Survey) -> tuple[Check, ...]:
     """全部检查，按给人看的次序。"""
     load, config_code = scene.load(), ConfigError.exit_code
     ports = {name: s.port for name, s in scene.local().items() if s.port is not None}
-    encodings = sys.stdout.encoding, locale.getpreferredencoding()
+    encodings = getattr(sys.stdout, "encoding", "utf-8"), locale.getpreferredencoding()
     return (
         Check("Python", software.check_python),
         Check("packages", software.check_packages),

@@ -107,7 +107,7 @@ def test_a_terminal_gets_the_live_view_and_ctrl_c_leaves_it_clean(terminal, star
     text = shown.text
     assert HIDE in text
     assert text.rindex(SHOW) > text.rindex(HIDE)
-    last = bare(text[text.rindex(SHOW) :])
+    last = bare(text[text.index(SHOW) :])
     assert "INTERRUPTED" in last
     assert "report.html" in last
     assert "total:" not in last

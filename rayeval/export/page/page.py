@@ -16,6 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup, escape
 
 from rayeval.domain.report import STAGES, RunReport, ScenarioReport
@@ -53,6 +54,7 @@ class Room:
     abilities: list[functional.Ability]
 
 
+@np.errstate(all="ignore")  # 别处来的表里有 inf：画不出的点成了空，不必说
 def report_html(report: RunReport, verdict: Verdict, material: Material) -> bytes:
     """整页的字节（UTF-8）。同样的输入总给同样的字节。"""
     rooms = [_room(index, scenario, material) for index, scenario in enumerate(report.scenarios)]

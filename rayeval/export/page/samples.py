@@ -74,7 +74,7 @@ def cell_samples(table: pa.Table | None, cell: CellSummary) -> Samples | None:
     tpot = per_token(span, rows["completion_tokens"], rows["token_events"], skip=1)
     good = rows.filter(pc.is_null(rows["error_class"]))
     return Samples(
-        epoch=np.asarray(rows["epoch"].to_numpy(), dtype=np.int64),
+        epoch=np.asarray(pc.fill_null(rows["epoch"], 0).to_numpy(), dtype=np.int64),
         start=_floats(rows["start_s"]),
         end=_floats(rows["end_s"]),
         ttft=_floats(ttft),
