@@ -39,8 +39,8 @@ def functional_spec(chosen: Chosen) -> FunctionalSpec:
     for path in chosen.paths:
         if not path.exists():
             raise UsageError(f"--path {path}: no such file or folder of pytest cases")
-        if path.is_dir() and not any(path.rglob("test_*.py")):
-            raise UsageError(f"--path {path}: no test_*.py in it; put a case there")
+        if path.is_dir() and not any(path.rglob("*.py")):
+            raise UsageError(f"--path {path}: no Python file in it; put a test_*.py there")
     spec = _profile(chosen.profile)
     update: dict[str, object] = {}
     if chosen.suites or chosen.paths:

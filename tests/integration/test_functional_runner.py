@@ -352,3 +352,35 @@ def test_plain_pytest_runs_cases_with_the_plug_in(start_mock, tmp_path):
         [*argv, "-c", os.devnull], env=env, capture_output=True, text=True, check=False
     )
     assert "give --rayeval-url URL and --rayeval-model NAME" in alone.stdout
+
+
+def test_a_case_of_ones_own_is_told_by_what_it_promised(suite):
+    task = suite('''
+from rayeval.functional.expect import broken
+def test_plain():
+    """Answers in German."""
+    assert "hello" == "hallo"
+def test_silent(): assert 1 == 2
+def test_ours(client):
+    """The docstring is not needed."""
+    raise AssertionError("said by itself")
+''')
+    heads = {case.case_id: case.message.splitlines()[0] for case in run_suite(task)}
+    assert heads["mine/plain"].startswith("expected: Answers in German; came: assert 'hello'")
+    assert heads["mine/silent"].startswith("assert 1 == 2")
+    assert "came: said by itself" in heads["mine/ours"]
+
+
+@pytest.mark.parametrize(
+    ("source", "head"),
+    [
+        ("import absent_package", ":1: ModuleNotFoundError: No module named 'absent_package'"),
+        ("def f():\n    return 1\nx = 1 / 0", ":3: ZeroDivisionError: division by zero"),
+        ("def test_a(:", ":1: SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_by_its_error_and_line(suite, source, head):
+    (case,) = run_suite(suite(source))
+    first = case.message.splitlines()[0]
+    assert first.startswith("cannot collect ")
+    assert first.endswith(head)

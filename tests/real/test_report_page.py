@@ -186,27 +186,39 @@ def test_dark_follows_the_system_and_the_button(fresh, days_page):
     fresh.run("document.getElementById('theme').click()")
 
 
-def test_nothing_that_the_service_says_runs(fresh, tmp_path):
+def saying(folder: Path, text: str) -> str:
+    """处处的名字与话都是 `text` 的一页。"""
     case = CaseResult(
-        EVIL, EVIL, Outcome.FAIL, 0.1, EVIL, evidence=(Evidence("POST", EVIL, EVIL, 200, EVIL),)
+        text, text, Outcome.FAIL, 0.1, text, evidence=(Evidence("POST", text, text, 200, text),)
     )
     scenario = Reports.scenario(
-        scenario=EVIL,
-        model=EVIL,
+        scenario=text,
+        model=text,
         cases=(case,),
-        cells=(Reports.cell(provider=EVIL),),
-        accuracy=Reports.accuracy(dataset_name=EVIL),
-        fingerprint={EVIL: EVIL},
-        artifacts=(f"logs/{EVIL}",),
+        cells=(Reports.cell(provider=text),),
+        accuracy=Reports.accuracy(dataset_name=text),
+        fingerprint={text: text},
+        artifacts=(f"logs/{text}",),
     )
-    scenario = Reports.with_stage(scenario, "perf", Status.ERROR, EVIL)
-    run = Reports.run(scenario)
+    scenario = Reports.with_stage(scenario, "perf", Status.ERROR, text)
     table = requests_table(500, (4,)).set_column(
-        REQUESTS.get_field_index("error_class"), "error_class", pa.array([None, EVIL] * 250)
+        REQUESTS.get_field_index("error_class"), "error_class", pa.array([None, text] * 250)
     )
     slower = dataclasses.replace(scenario, cells=(Reports.cell(ttft=0.5),))
-    logs = {EVIL: (Log(EVIL, EVIL, 1),)}
-    page = written(tmp_path, run, Reports.run(slower), table, logs=logs, config=EVIL, command=EVIL)
+    more = {"logs": {text: (Log(text, text, 1),)}, "config": text, "command": text}
+    return written(folder, Reports.run(scenario), Reports.run(slower), table, **more)
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_word_without_an_end_does_not_widen_a_phone(fresh, tmp_path, width):
+    fresh.screen(width, 844, phone=True)
+    fresh.open(saying(tmp_path, "endless" * 40))
+    fresh.run("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert fresh.run("document.documentElement.scrollWidth") == width
+
+
+def test_nothing_that_the_service_says_runs(fresh, tmp_path):
+    page = saying(tmp_path, EVIL)
     fresh.open(page)
     assert "rayeval" in fresh.run("document.title")
     assert "PWNED" not in fresh.run("document.title")

@@ -20,7 +20,7 @@ def test_choosing_one_case_leaves_the_probe_out_unless_asked():
 
 
 def test_a_folder_without_cases_is_refused(tmp_path):
-    with pytest.raises(UsageError, match=r"no test_\*\.py in it"):
+    with pytest.raises(UsageError, match=r"no Python file in it"):
         functional_spec(Chosen(paths=[tmp_path]))
 
 

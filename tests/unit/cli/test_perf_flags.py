@@ -57,6 +57,10 @@ def test_short_names_of_two_letters_are_read_as_acs_bench_writes_them():
     }
 
 
+def test_one_number_of_requests_is_for_every_concurrency():
+    assert spec("-c", "1,2,4", "-n", "16").num_requests == (16, 16, 16)
+
+
 def test_lists_are_written_with_commas_or_by_repeating_the_flag():
     assert spec("-c", "1,2", "-c", "4").concurrency == (1, 2, 4)
     assert spec("-c", "1, 2").concurrency == (1, 2)

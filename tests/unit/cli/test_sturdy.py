@@ -5,6 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from rayeval.cli import results
+from rayeval.errors import InfrastructureError
+
 SCRIPT = """
 import sys
 from rayeval.cli.options import console
@@ -37,3 +42,22 @@ def test_an_encoding_that_lacks_a_character_does_not_lose_the_report():
     env = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
     assert (done.returncode, done.stdout) == (0, "128 ? 32\n"), done.stderr
+
+
+def shut(*argv):
+    shell = '"$0" "$@" >&-'
+    python = [sys.executable, "-m", "rayeval.cli", *argv]
+    return subprocess.run(
+        ["bash", "-c", shell, *python], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_closed_stdout_is_nobody_listening():
+    done = shut("plan", "--config", "configs/demo")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_results_that_have_nowhere_to_go_are_told(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(InfrastructureError, match="Bad file descriptor; they are kept: rayeval"):
+        results._write(b"x", "runs/1")

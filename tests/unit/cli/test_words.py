@@ -1,5 +1,6 @@
 """补全：场景名来自配置，读不成的略过；固定的词与程序自己认的是同一批。"""
 
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -30,6 +31,16 @@ def test_scenarios_come_from_the_files_whatever_else_is_wrong(tmp_path):
     (folder / "note.txt").write_text("id: no\n")
     assert asked(tmp_path) == ["b", "local_a"]
     assert asked(tmp_path, "loc") == ["local_a"]
+
+
+def test_what_would_hang_or_break_the_completion_is_passed_over(tmp_path):
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe.yaml")
+    (folder / "deep.yaml").write_text("[" * 5000)
+    (folder / "huge.yaml").write_text("id: huge\n" + "#" * words.LARGEST)
+    (folder / "good.yaml").write_text("id: good\n")
+    assert asked(tmp_path) == ["good"]
 
 
 @pytest.mark.parametrize("place", ["nowhere", "file"])

@@ -211,3 +211,16 @@ def test_a_rise_is_told_and_chance_is_not(reports):
     [finding] = paired_of(reports, 2, 15, 0.002)
     assert (finding.level, finding.kind) == (Level.INFO, "improved")
     assert paired_of(reports, 5, 2, 0.45) == []
+
+
+@pytest.mark.parametrize(
+    ("unparsed", "truncated", "words"),
+    [(0.5, 0.0, None), (0.51, 0.2, "see the html"), (1.0, 0.9, "max_tokens is too small")],
+)
+def test_a_score_of_answers_that_name_no_option_is_doubtful(reports, unparsed, truncated, words):
+    result = reports.accuracy(unparsed_ratio=unparsed, truncated_ratio=truncated)
+    found = [
+        f for f in accuracy(reports.scenario(accuracy=result), None, SPEC) if f.level is Level.WARN
+    ]
+    assert len(found) == (words is not None)
+    assert all(f.rule == "accuracy_unparsed" and words in f.message for f in found)

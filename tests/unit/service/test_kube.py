@@ -1,8 +1,11 @@
 """Kubernetes 的纯函数：Pod 与工作负载的死活、盖章、时间戳。"""
 
+from types import SimpleNamespace
+
 import pytest
 
 from rayeval.service.kube import pods, workload
+from rayeval.service.kube.api import Api
 from rayeval.service.kube.logs import split
 from rayeval.service.kube.stamp import Stamp, label
 
@@ -125,3 +128,12 @@ def test_log_stamps_in_any_zone_and_precision_are_the_same_moment():
     assert utc == zoned
     assert rest == b"caf\xff e"
     assert split(b"no stamp") == (None, b"no stamp")
+
+
+def test_a_password_in_the_address_is_not_shown():
+    api = Api.__new__(Api)
+    configuration = SimpleNamespace(host="https://me:s3cret@10.0.0.1:6443")
+    api._client = SimpleNamespace(configuration=configuration)
+    told = api._unreachable(OSError("GET https://me:s3cret@10.0.0.1:6443/api timed out"))
+    assert "s3cret" not in told
+    assert told.count("https://10.0.0.1:6443") == 2
