@@ -12,6 +12,7 @@ from typing import NoReturn
 import typer
 
 from rayeval.errors import CancelledRun, ConfigError, RayevalError
+from rayeval.printable import amount
 from rayeval.stopping import STOPPING
 
 INTERNAL = 3
@@ -35,7 +36,7 @@ def _told(error: BaseException) -> int:
             for problem in problems:  # 不加前缀，编辑器才能从 file:line:column 跳过去
                 typer.echo(str(problem), err=True)
             count = len(problems)
-            typer.echo(f"rayeval: {count} problem{'s' if count > 1 else ''} in the files", err=True)
+            typer.echo(f"rayeval: {amount(count, 'problem')} in the files", err=True)
             return error.exit_code
         case RayevalError():
             for line in str(error).splitlines():

@@ -11,6 +11,7 @@ from rayeval.doctor.finding import Told, fail, ok, skip, split_mend
 from rayeval.doctor.scene import Scene
 from rayeval.doctor.software import installed
 from rayeval.errors import ClusterError, UsageError
+from rayeval.printable import amount
 
 LIMIT_S = 7.0
 _SHOWN = ("CPU", "GPU", "NPU")
@@ -69,7 +70,7 @@ def cluster(found: Seen, ray: str, python: str, token: str) -> Told:
     count = len(found.nodes)
     kinds = [*_SHOWN, *(n for n in sorted(found.resources) if n not in {*_SHOWN, *_OTHERS})]
     amounts = [f"{found.resources[k]:g} {k}" for k in kinds if found.resources.get(k)]
-    return ok(f"{count} node{'s' if count > 1 else ''}: {', '.join(amounts)}{token}")
+    return ok(f"{amount(count, 'node')}: {', '.join(amounts)}{token}")
 
 
 _OTHERS = frozenset({"memory", "object_store_memory"})

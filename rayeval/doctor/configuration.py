@@ -13,6 +13,7 @@ from rayeval.domain.accuracy import AccuracySpec
 from rayeval.domain.run import RunSpec, ScenarioPlan
 from rayeval.errors import ConfigError, RayevalError
 from rayeval.pipeline.papers import papers
+from rayeval.printable import amount
 
 NO_CONFIG = "no configuration; name one with --config"
 BROKEN = "the configuration has errors"
@@ -36,7 +37,7 @@ def check_configuration(scene: Scene) -> Told:
         told = [str(problem) for problem in scene.problems[:SHOWN]]
         more = [f"and {count - SHOWN} more"] if count > SHOWN else []
         mend = f"mend them; see them all with: rayeval validate --config {scene.folder}"
-        lines = [f"{count} problem{'s' if count > 1 else ''} in {scene.folder}", *told, *more]
+        lines = [f"{amount(count, 'problem')} in {scene.folder}", *told, *more]
         return fail("\n".join(lines), mend)
     counts = ", ".join(f"{len(spec.plans)} for {spec.run_type}" for spec in scene.specs)
     return ok(f"{scene.folder} is valid; scenarios: {counts}")
@@ -85,7 +86,7 @@ def check_commands(scene: Scene, which: Callable[[str], str | None] = shutil.whi
         mend = "install it, or run on the cluster's nodes that have it (--address)"
         return warn(f"not found on this machine: {seen}", mend)
     count = len(services)
-    return ok(f"{count} scenario{'s' if count > 1 else ''} can start a service here")
+    return ok(f"{amount(count, 'scenario')} can start a service here")
 
 
 def _must_fetch(spec: AccuracySpec | None, env: object) -> bool:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rayeval.doctor.finding import Finding, State
-from rayeval.printable import printable
+from rayeval.printable import amount, printable
 
 MARKS = {
     State.OK: ("ok", "green"),
@@ -39,6 +39,6 @@ def verdict(findings: Sequence[Finding]) -> Text:
     warned = sum(finding.state is State.WARN for finding in findings)
     know = f"{warned} to know about" if warned else ""
     if failed:
-        things = f"{failed} thing{'s' if failed > 1 else ''} to mend"
+        things = f"{amount(failed, 'thing')} to mend"
         return Text.assemble((things, "bold red"), f", {know}" if know else "")
     return Text.assemble(("nothing to mend", "bold green"), f", {know}" if know else "")

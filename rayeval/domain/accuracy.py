@@ -274,3 +274,8 @@ class Accuracy:
     def ok(self) -> bool:
         """有效，且不低于 min_score（相等算达到）。"""
         return self.valid and (self.min_score is None or self.score >= self.min_score)
+
+    @property
+    def reached(self) -> bool | None:
+        """达没达到 min_score；有效而没有定下 min_score 的，无所谓达到，为 None。"""
+        return None if self.ok and self.min_score is None else self.ok

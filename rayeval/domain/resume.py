@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rayeval.domain.functional import CaseResult
 from rayeval.domain.report import CellReport
+from rayeval.printable import amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +40,4 @@ NOTHING = Done()
 
 def _counted(count: int, word: str) -> str:
     """几个没有重测；没有则为空。"""
-    return f"{count} {word}{'s' if count > 1 else ''}" if count else ""
+    return amount(count, word) if count else ""

@@ -18,7 +18,7 @@ from rayeval.export.cell_notes import (
     p99_text,
 )
 from rayeval.export.fitted import Fitted
-from rayeval.printable import printable
+from rayeval.printable import amount, printable
 
 _Column = tuple[str, Callable[[CellReport], str]]
 """（表头，两行；一个 cell 的那一格）。"""
@@ -42,7 +42,7 @@ def cell_section(scenario: ScenarioReport) -> Iterator[RenderableType]:
 def _table(scenario: ScenarioReport, columns: dict[str, _Column], left_out: Sequence[str]) -> Table:
     """表，少了 `left_out` 这几列，并在题目里说。"""
     title = f"{scenario.scenario}: latency in ms"
-    columns_left = f"{len(left_out)} column{'s' if len(left_out) > 1 else ''} left out"
+    columns_left = f"{amount(len(left_out), 'column')} left out"
     caption = f"{columns_left}: wider terminals and the CSV files have all"
     table = Table(
         title=title,

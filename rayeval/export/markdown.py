@@ -12,6 +12,7 @@ from rayeval.export.alike import alike
 from rayeval.export.md_accuracy import accuracy_section
 from rayeval.export.md_perf import perf_section
 from rayeval.export.md_text import escape, table
+from rayeval.printable import amount
 
 MAX_CASES = 50
 MAX_FINDINGS = 200
@@ -62,7 +63,7 @@ def _head(report: RunReport, verdict: Verdict) -> list[str]:
         f"# rayeval {escape(report.run_type)}: {outcome}",
         "",
         f"Run {escape(report.run_id)} · {escape(report.started_at)} → "
-        f"{escape(report.finished_at)} · {len(report.scenarios)} scenarios · "
+        f"{escape(report.finished_at)} · {amount(len(report.scenarios), 'scenario')} · "
         f"baseline: {escape(verdict.baseline or 'none')}",
     ]
     if counts:
@@ -77,7 +78,7 @@ def _findings(verdict: Verdict) -> list[str]:
     shown = alike(finding for level in _SHOWN for finding in verdict.at(level))
     passed = len(verdict.at(Level.OK))
     if not shown:
-        return ["## Findings", "", f"All {passed} checks passed."] if passed else []
+        return ["## Findings", "", f"All {amount(passed, 'check')} passed."] if passed else []
     rows = [
         (
             _MARKS[group.finding.level],
@@ -91,7 +92,7 @@ def _findings(verdict: Verdict) -> list[str]:
     lines = ["## Findings", "", *table(" | Rule | Scenario | Where | What", rows)]
     if len(shown) > MAX_FINDINGS:
         lines += ["", f"… and {len(shown) - MAX_FINDINGS} more, see report.json."]
-    return [*lines, "", f"{passed} checks passed."]
+    return [*lines, "", f"{amount(passed, 'check')} passed."]
 
 
 def _stages(report: RunReport) -> list[str]:

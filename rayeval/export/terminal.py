@@ -33,6 +33,8 @@ _LEVEL = {
     Level.OK: "green",
 }
 
+_REACHED = {True: ("ok", "green"), False: ("not ok", "red"), None: ("no min_score", "dim")}
+
 
 def summary(
     report: RunReport, verdict: Verdict, code: int | None = None
@@ -112,7 +114,7 @@ def _scores(report: RunReport) -> Iterator[Text]:
     """准确率，各一行。"""
     for scenario in report.scenarios:
         if (score := scenario.accuracy) is not None:
-            ok = Text("ok", "green") if score.ok else Text("not ok", "red")
+            ok = Text(*_REACHED[score.reached])
             yield Text.assemble(
                 f"accuracy {scenario.scenario}: {score.dataset_name} {score.score:.3f} "
                 f"[{score.low:.3f}, {score.high:.3f}] n={score.n}, "

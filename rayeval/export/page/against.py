@@ -9,6 +9,7 @@ from rayeval.domain.report import NO_STATS, CellSummary
 from rayeval.export.page.cells import Drawn
 from rayeval.export.page.families import (
     CONCURRENCY,
+    DOTTED,
     FAMILY_NAMES,
     METRIC,
     by_lengths,
@@ -47,7 +48,7 @@ def rate_slot(name: str, cells: Sequence[Drawn]) -> Slot:
         both("Throughput against concurrency", "吞吐对并发"),
         {key: _rate(cells, of, words) for key, words, of in shown},
         (Select(METRIC, tuple((key, words) for key, words, _ in shown)),),
-        both("Dotted: the baseline.", "点线是基线。"),
+        both(*DOTTED) if any(cell.base is not None for cell in cells) else "",
     )
 
 

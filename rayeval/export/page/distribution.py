@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from rayeval.export.page.cells import Drawn
 from rayeval.export.page.curves import Curve
 from rayeval.export.page.families import (
+    DOTTED,
     FAMILY_NAMES,
     by_lengths,
     family_select,
@@ -29,15 +30,15 @@ def distribution_slot(name: str, cells: Sequence[Drawn]) -> Slot:
         for family in families
         if any(family in cell.now for cell in group)
     }
+    dotted = DOTTED if any(cell.then for cell in cells) else ("", "")
     return Slot(
         f"{name}-cdf",
         both("Latency distribution", "延迟分布"),
         figures,
         (lengths_select(cells), family_select(families)),
         both(
-            "The share of requests (of gaps, for ITL) that were at least this fast. "
-            "Dotted: the baseline.",
-            "至少这么快的请求（ITL 是间隔）所占的份额。点线是基线。",
+            f"The share of requests (of gaps, for ITL) that were at least this fast. {dotted[0]}",
+            f"至少这么快的请求（ITL 是间隔）所占的份额。{dotted[1]}",
         ),
         wide=True,
     )

@@ -13,6 +13,8 @@ from rayeval.export.page.slot import Select
 FAMILY_NAMES = {"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "e2e": "E2E"}
 METRIC = both("Metric", "指标")
 CONCURRENCY = both("concurrency", "并发")
+DOTTED = ("Dotted: the baseline.", "点线是基线。")
+"""图下的一句，有基线才说。"""
 _LENGTHS = both("Input → output tokens", "输入 → 输出 token")
 
 

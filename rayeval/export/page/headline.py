@@ -11,6 +11,7 @@ from rayeval.domain.report import RunReport
 from rayeval.domain.verdict import Level, Verdict
 from rayeval.errors import CancelledRun
 from rayeval.export.page.figure import Words, both
+from rayeval.printable import amount
 
 NOTHING_READY = 3
 """无一场景就绪的退出码；spec §1。"""
@@ -72,7 +73,7 @@ def _sentence(report: RunReport, verdict: Verdict) -> Words:
     told = [(level, count) for level, count in counts if count]
     if not told:
         passed = len(verdict.at(Level.OK))
-        return both(f"All {passed} checks passed.", f"{passed} 项检查全部通过。")
+        return both(f"All {amount(passed, 'check')} passed.", f"{passed} 项检查全部通过。")
     zh = {Level.FAIL: "项不通过", Level.INCONCLUSIVE: "项无法定论", Level.WARN: "项告警"}
     en = {Level.FAIL: "failed", Level.INCONCLUSIVE: "inconclusive", Level.WARN: "to look at"}
     return both(
@@ -139,7 +140,8 @@ def _scores(report: RunReport) -> Iterator[Tile]:
     if not scores:
         return
     reached = sum(score.ok for score in scores)
-    tone = "good" if reached == len(scores) else "bad"
+    held = any(score.reached for score in scores)
+    tone = "bad" if reached < len(scores) else "good" if held else ""
     label = both("Accuracy", "准确率")
     if len(scores) > 1:
         yield Tile(label, f"{reached}/{len(scores)}", both("reached", "达标"), tone)

@@ -73,7 +73,7 @@ def test_heavy_findings_come_first_and_passed_ones_are_counted(reports):
         finding(Level.FAIL, message="first"),
     )
     assert text.index("first") < text.index("second")
-    assert "1 checks passed" in text
+    assert "1 check passed" in text
 
 
 def test_warnings_and_interruption_are_in_the_first_line(reports):

@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 
+import pytest
 from rich.console import Console
 
 from rayeval.domain.functional import CaseResult, Outcome
@@ -198,3 +199,20 @@ def test_several_scenarios_have_a_verdict_each(reports):
     assert "by half (+ 1 more)" in twice
     alone = narrow(reports.run(bad), Verdict(findings, 1))
     assert "bad   FAIL" not in alone
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"min_score": None}, "no min_score"),
+        ({"min_score": 0.5}, "ok"),
+        ({"min_score": 0.9}, "not ok"),
+        ({"min_score": None, "valid": False}, "not ok"),
+    ],
+)
+def test_a_score_of_which_nothing_was_asked_is_not_called_ok(reports, changes, word):
+    text = shown(
+        reports.run(reports.scenario(accuracy=reports.accuracy(**changes))), Verdict((), 0)
+    )
+    [line] = [line for line in text.splitlines() if line.startswith("accuracy ")]
+    assert line.rstrip().endswith(f"prompt: rayeval {word}")

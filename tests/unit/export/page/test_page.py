@@ -244,3 +244,24 @@ def test_files_are_links_only_beside_the_report(reports):
     moved = page(run, material=Material(linked=False))
     assert 'href="../' not in moved
     assert "perf/x y/cells.csv" in moved
+
+
+@pytest.mark.parametrize(
+    ("changes", "tone"),
+    [
+        ({"min_score": None}, ""),
+        ({"min_score": 0.5}, "good"),
+        ({"min_score": 0.9}, "bad"),
+        ({"min_score": None, "valid": False}, "bad"),
+    ],
+)
+def test_a_score_has_a_colour_only_where_something_was_asked_of_it(reports, changes, tone):
+    html = page(reports.run(reports.scenario(accuracy=reports.accuracy(**changes))))
+    assert f'<b class="{tone}">0.800</b>' in html
+    assert ('<b class="good">0.800</b>' in html) == (tone == "good")
+
+
+def test_a_baseline_is_spoken_of_only_where_there_is_one(reports, requests):
+    run = reports.run()
+    assert "Dotted: the baseline" not in page(run, material=with_rows(requests({})))
+    assert "Dotted: the baseline" in page(run, material=with_rows(requests({}), baseline=run))
