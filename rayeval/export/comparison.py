@@ -117,10 +117,18 @@ def _row(finding: Finding) -> tuple[str, ...]:
         number(finding.base),
         number(finding.now),
         _percent(finding.change),
-        "–" if finding.threshold is None else f"{finding.threshold:.4g}",
+        _limit(finding),
         "–" if finding.low is None else f"{_percent(finding.low)} … {_percent(finding.high)}",
         finding.kind + robust,
     )
+
+
+def _limit(finding: Finding) -> str:
+    """限：分数照写，其余是百分数；没有则为横线。"""
+    if finding.threshold is None:
+        return "–"
+    score = finding.rule == "accuracy"
+    return f"{finding.threshold:.4g}" if score else f"{finding.threshold * 100:.4g}%"
 
 
 def _percent(value: float | None) -> str:

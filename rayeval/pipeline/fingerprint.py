@@ -12,7 +12,7 @@ import platform
 import re
 
 from rayeval.domain.run import ScenarioPlan
-from rayeval.domain.service import KubernetesService, LocalService
+from rayeval.domain.service import ExternalService, KubernetesService, LocalService, ServiceSpec
 
 _SECRET = re.compile("key|token|secret|passw|credential", re.IGNORECASE)
 
@@ -32,21 +32,25 @@ def fingerprint(
         **engine,
         "hardware": f"{platform.machine()}, {os.cpu_count()} CPUs"
         + (f", {accelerators}" if accelerators else ""),
-        "flags": _digest(_flags(plan), config_dir),
+        **_started_with(plan.scenario.service, config_dir),
     }
     return tuple(sorted(identity.items()))
 
 
-def _flags(plan: ScenarioPlan) -> object:
-    """启动服务的参数：本地服务是命令与环境变量，清单是它的文本与变量，其余是服务的描述。"""
-    service = plan.scenario.service
+def _started_with(service: ServiceSpec, config_dir: str) -> dict[str, str]:
+    """怎样启动的：参数的摘要；已经在跑的服务不知道参数，是它的地址，明写，不同时读得懂。"""
+    if isinstance(service, ExternalService):
+        return {"url": service.base_url}
+    return {"flags": _digest(_flags(service), config_dir)}
+
+
+def _flags(service: LocalService | KubernetesService) -> object:
+    """启动服务的参数：本地服务是命令与环境变量，清单是它的文本与变量。"""
     if isinstance(service, LocalService):
         env = {k: "" if _SECRET.search(k) else v for k, v in service.env.items()}
         return [service.command, sorted(env.items())]
-    if isinstance(service, KubernetesService):  # 部署什么算身份，部署到哪不算
-        env = {k: "" if _SECRET.search(k) else v for k, v in service.env.items()}
-        return [[manifest.text for manifest in service.manifests], sorted(env.items())]
-    return service.model_dump(mode="json")
+    env = {k: "" if _SECRET.search(k) else v for k, v in service.env.items()}
+    return [[m.text for m in service.manifests], sorted(env.items())]  # 部署到哪不算身份
 
 
 def _digest(value: object, config_dir: str) -> str:

@@ -22,6 +22,8 @@ def test_equal_runs_pass_and_every_metric_has_a_row(reports):
     for metric in ("TTFT P99 (s)", "E2E P99 (s)", "QPS (/s)", "Failed (ratio)", "Accuracy"):
         assert metric in text
     assert "<b>" not in text
+    assert "| 10% |" in text  # 相对的限
+    assert "| 0.5 |" in text  # 最低分
 
 
 def test_a_regression_is_exit_code_1_with_its_change(reports):
