@@ -167,6 +167,7 @@ class Runner:
 
 
 @pytest.mark.cluster
+@pytest.mark.solo  # 要一台不忙的机器：发压的等过核的 cell 不作数，退步也就判不了
 def test_a_pull_request_is_green_and_a_seeded_regression_turns_it_red(tmp_path):
     runner = Runner(tmp_path)
     green = runner.steps("pr", "smoke")

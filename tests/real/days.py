@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rayeval.domain.functional import CaseResult, Outcome
 from rayeval.domain.load import Certificate, WorkerHealth
@@ -32,6 +32,7 @@ def run(day: str, now: float, first: str = "Qwen/Qwen3-32B", second: str = "é€šä
         _scenario("k8s_pd_demo", second, "", day),
         run_id=f"{ended:%Y%m%dT%H%M%SZ}-{day}",
         run_type="daily",
+        started_at=(ended - timedelta(hours=1)).isoformat(timespec="seconds"),
         finished_at=ended.isoformat(timespec="seconds"),
         git={"commit": f"{day}0123456789abcdef"[:16], "branch": "main"},
     )
