@@ -23,6 +23,7 @@ from rayeval.domain.verdict import BaselineReset, GateSpec, Verdict
 from rayeval.errors import UsageError
 from rayeval.export import comparison, report_json, terminal
 from rayeval.export.markdown import report_md
+from rayeval.gate.across import alike, differing, unjudged
 from rayeval.gate.reset import apply_resets
 
 _log = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ def judge_between(before: Path, after: Path, config_dir: Path | None) -> tuple[R
     """两次存盘的运行，后一次比前一次：从严判，不分运行类型，只留比较的发现；前一次的报告也给。
 
     `before`、`after` 各是 report.json、它的目录，或产物目录（取其中最新的一次）。
+    是用户点的名，所以身份不同的场景也列数，只是不判。
     """
     base, base_file = load_stored(before)
     now, now_file = load_stored(after)
@@ -106,7 +108,11 @@ def judge_between(before: Path, after: Path, config_dir: Path | None) -> tuple[R
     root = root_of(now_file)
     now = reference.pair(now, root)
     strict = dataclasses.replace(now, run_type="compare")
-    verdict = comparison.comparing(reference.judge(strict, gate, root), base)
+    unlike = differing(now, remaining.baseline)
+    borrowed = dataclasses.replace(reference, report=alike(remaining.baseline, now))
+    verdict = borrowed.judge(strict, gate, root)
+    findings = tuple(unjudged(verdict.findings, unlike))
+    verdict = comparison.comparing(dataclasses.replace(verdict, findings=findings), base)
     return base, Judged(now, verdict, reference, now_file)
 
 

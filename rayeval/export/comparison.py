@@ -32,13 +32,13 @@ _STYLE = {Level.FAIL: "red", Level.INCONCLUSIVE: "yellow", Level.WARN: "yellow",
 
 
 def comparing(verdict: Verdict, before: RunReport) -> Verdict:
-    """只留比较的发现，准确率补上 `before` 的分数。
+    """只留比较的发现，准确率与失败率补上 `before` 的数。
 
     退出码由它们定：败为 1，无法定论、或没有一个数可比为 4，否则为 0。
     """
-    scores = {s.scenario: s.accuracy.score for s in before.scenarios if s.accuracy is not None}
+    others = _others(before)
     kept = tuple(
-        _with_base(finding, scores)
+        _with_base(finding, others)
         for finding in verdict.findings
         if finding.rule in COMPARED and finding.kind != "not_measured"
     )
@@ -49,11 +49,24 @@ def comparing(verdict: Verdict, before: RunReport) -> Verdict:
     return replace(verdict, findings=kept, exit_code=code)
 
 
-def _with_base(finding: Finding, scores: Mapping[str, float]) -> Finding:
-    """准确率的发现补上另一边的分数；变化是分数之差，不是比率，所以不填。"""
-    if finding.rule != "accuracy":
-        return finding
-    return replace(finding, base=scores.get(finding.scenario))
+def _others(before: RunReport) -> dict[tuple[str, ...], float]:
+    """各场景的分数与各 cell 的失败率；键是规则、场景，失败率还有 cell。"""
+    found: dict[tuple[str, ...], float] = {}
+    for scenario in before.scenarios:
+        if scenario.accuracy is not None:
+            found["accuracy", scenario.scenario] = scenario.accuracy.score
+        for cell in scenario.cells:
+            if cell.summary.issued > 0:
+                key = ("fail_ratio", scenario.scenario, cell.summary.id)
+                found[key] = cell.summary.fail_ratio
+    return found
+
+
+def _with_base(finding: Finding, others: Mapping[tuple[str, ...], float]) -> Finding:
+    """补上另一边的分数或失败率；变化是差，不是比率，所以不填。"""
+    key = (finding.rule, finding.scenario)
+    base = others.get(key, others.get((*key, finding.where)))
+    return finding if base is None else replace(finding, base=base)
 
 
 def comparison_tables(
@@ -98,8 +111,13 @@ def compared(verdict: Verdict) -> list[Finding]:
 
 
 def _words(verdict: Verdict) -> list[Finding]:
-    """要用话说的：没有数的，与不是全然通过的。"""
-    return [f for f in verdict.findings if f.level is not Level.OK]
+    """要用话说的：不是全然通过的；只列不判的数，表里有就够了。"""
+    return [f for f in verdict.findings if f.level is not Level.OK and not only_told(f)]
+
+
+def only_told(finding: Finding) -> bool:
+    """身份不同的两边的数：一个场景已有一条说为何不判。"""
+    return finding.kind == "incomparable" and finding.level is Level.INFO
 
 
 def _where(finding: Finding) -> str:

@@ -52,8 +52,10 @@ def changes_slot(verdict: Verdict) -> Slot | None:
         {"": made},
         note=both(
             "Dashed: the limits. Bars: the bootstrap interval, where one was computed. Colour: "
-            "red beyond a limit, blue better, green within, yellow without enough evidence.",
-            "虚线是限。横杠是自助法区间（算过才有）。红是越限，蓝是变好，绿在限内，黄是证据不足。",
+            "red beyond a limit, blue better, green within, yellow without enough evidence, grey "
+            "not judged.",
+            "虚线是限。横杠是自助法区间（算过才有）。红是越限，蓝是变好，绿在限内，黄是证据不足，"
+            "灰是不判。",
         ),
     )
 

@@ -23,6 +23,7 @@ from rayeval.domain.report import STAGES, RunReport, ScenarioReport
 from rayeval.domain.verdict import Level, Verdict
 from rayeval.export.alike import alike
 from rayeval.export.cell_notes import cell_notes
+from rayeval.export.comparison import only_told
 from rayeval.export.jinja import environment
 from rayeval.export.page import functional, text
 from rayeval.export.page.accuracy_slot import accuracy_slot
@@ -62,7 +63,8 @@ def report_html(report: RunReport, verdict: Verdict, material: Material) -> byte
     slots = [slot for room in rooms for slot in _slots(room)]
     slots += [changes] if changes is not None else []
     data = _packed(json.dumps({slot.name: slot.figures for slot in slots}, allow_nan=False))
-    shown = alike(finding for level in SHOWN for finding in verdict.at(level))
+    found = (finding for level in SHOWN for finding in verdict.at(level))
+    shown = alike(finding for finding in found if not only_told(finding))
     page = environment().get_template("page/report.html.j2")
     body = page.render(
         report=report,

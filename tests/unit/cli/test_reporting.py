@@ -179,3 +179,18 @@ def test_compare_as_json_still_writes_the_page(runs, tmp_path):
     done = rayeval("compare", *runs, "--html", tmp_path / "c.html", "--json")
     assert json.loads(done.stdout)["exit_code"] == 1
     assert (tmp_path / "c.html").exists()
+
+
+def test_compare_shows_the_numbers_of_two_engines_and_judges_none(runs, tmp_path):
+    file = runs[0] / "report.json"
+    report = json.loads(file.read_text())
+    report["scenarios"][0]["fingerprint"]["engine"] = "sglang"
+    file.write_text(json.dumps(report))
+    done = rayeval("compare", *runs, "--html", tmp_path / "c.html")
+    assert done.exit_code == 4, done.output
+    assert "+20.0%" in done.output
+    assert "fingerprint.engine is 'mock', was 'sglang'" in " ".join(done.output.split())
+    html = (tmp_path / "c.html").read_text(encoding="utf-8")
+    assert "+20.0 %" in html
+    assert html.count("not the same service") == 1
+    assert "Improvements and notes" not in html

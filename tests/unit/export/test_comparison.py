@@ -1,11 +1,13 @@
 """对照表：两边的数、变化、判法；退出码只由比较的规则定。"""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
 from rayeval.domain.verdict import GateSpec
 from rayeval.export.comparison import comparing, comparison_md, comparison_tables
+from rayeval.gate.across import alike, differing, unjudged
 from rayeval.gate.judge import judge
 
 
@@ -50,3 +52,18 @@ def test_another_engine_digest_is_incomparable(reports):
     verdict = comparing(judge(now, reports.run(), GateSpec()), reports.run())
     assert verdict.exit_code == 4
     assert [f.kind for f in verdict.findings if f.rule == "comparable"] == ["incomparable"]
+
+
+def test_two_services_side_by_side_have_one_line_that_says_why_none_is_judged(reports):
+    slow = reports.cell(ttft=2.0, fail_ratio=0.03)
+    now = reports.run(reports.scenario(cells=(slow,), fingerprint={"engine": "other"}))
+    base = reports.run()
+    verdict = judge(now, alike(base, now), GateSpec())
+    findings = tuple(unjudged(verdict.findings, differing(now, base)))
+    verdict = comparing(replace(verdict, findings=findings), base)
+    text = comparison_md(base, now, verdict).decode()
+    assert verdict.exit_code == 4
+    assert "| TTFT P99 (s) | 1 | 2 | +100.0% |" in text
+    assert "| Failed (ratio) | 0 | 0.03 |" in text
+    notes = [line for line in text.splitlines() if line.startswith("- ")]
+    assert [note.split(" ")[1] for note in notes] == ["INCONCLUSIVE"]
