@@ -72,6 +72,8 @@ def render(text: str, values: Mapping[str, str]) -> list[Object]:
         raise ManifestError(f"YAML syntax: {error.problem}", line, column) from None
     except yaml.YAMLError as error:
         raise ManifestError(f"is not YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise ManifestError("lists or mappings are nested too deeply") from None
     finally:
         loader.dispose()
     if not objects:

@@ -109,8 +109,12 @@ def read(path: Path, shown: str, env: Mapping[str, str]) -> Document:
     if node is None:
         document.data = {}
         document.values[()] = Spot(1, 1)
-    else:
+        return document
+    try:
         document.data = _Reader(document, env).value(node, ())
+    except RecursionError:
+        message = "lists or mappings are nested too deeply"
+        return _broken(document, Problem(shown, 1, 1, "", message))
     return document
 
 

@@ -43,6 +43,7 @@ def test_lists_and_empty_documents():
         ("apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n", 1, "generateName"),
         ("- a\n", 1, "expected an object, got list"),
         ("# nothing\n", 0, "holds no object"),
+        pytest.param(HEAD + f"v: {'[' * 5000}{']' * 5000}", 0, "nested too deeply", id="deep"),
     ],
 )
 def test_mistakes_are_located(text, line, words):

@@ -117,3 +117,9 @@ def test_the_pure_python_parser_gives_the_same(tmp_path, monkeypatch):
         importlib.reload(yaml12)
     assert document.data == {"a": ["no", 12, {"b": "x"}]}
     assert document.values["a", 2, "b"].column == 18
+
+
+def test_endless_nesting_is_a_problem_of_the_file(tmp_path):
+    document = parse(tmp_path, f"a: {'[' * 5000}{']' * 5000}")
+    assert document.broken
+    assert "nested too deeply" in str(document.problems[0])
