@@ -13,13 +13,16 @@ from rayeval.domain.moment import unix_time
 from rayeval.domain.report import RunReport
 from rayeval.domain.verdict import BaselineReset, Finding, GateSpec, Verdict
 from rayeval.export import report_json
-from rayeval.gate.baseline import Wanted, find_baseline, passed_over
+from rayeval.gate.baseline import Wanted, find_baseline, passed_over, unfit
 from rayeval.gate.judge import judge
 from rayeval.gate.reset import apply_resets
 from rayeval.gate.rows import Rows, no_rows, stored_rows
 
 _log = logging.getLogger(__name__)
-FIRST_RUN = "the first complete daily run (--run-type daily) becomes it"
+FIRST_RUN = (
+    "the first daily run (--run-type daily) that is complete, without a failed functional case, "
+    "becomes it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +68,22 @@ class Reference:
         if not self.sought:
             findings = tuple(f for f in findings if f.kind != "missing_baseline")
         if self.why_none:
-            findings = tuple(map(self._explained, findings))
+            why = self.why_none + _nor_this(now)
+            findings = tuple(_explained(finding, why) for finding in findings)
         return dataclasses.replace(verdict, findings=findings)
 
-    def _explained(self, finding: Finding) -> Finding:
-        """没有基线的发现，补上缘故。"""
-        if finding.kind != "missing_baseline":
-            return finding
-        return dataclasses.replace(finding, message=f"{finding.message}; {self.why_none}")
+
+def _nor_this(now: RunReport) -> str:
+    """每日的运行自己成不了基线时，说为何。"""
+    trouble = unfit(now) if now.run_type == "daily" else None
+    return f"; this one does not: {trouble}" if trouble else ""
+
+
+def _explained(finding: Finding, why: str) -> Finding:
+    """没有基线的发现，补上缘故。"""
+    if finding.kind != "missing_baseline":
+        return finding
+    return dataclasses.replace(finding, message=f"{finding.message}; {why}")
 
 
 def find_reference(

@@ -30,7 +30,7 @@ def compare_stored(
     if outputs.markdown is not None:
         append_to(outputs.markdown, comparison.comparison_md(base, now, verdict))
     if outputs.html is not None:
-        write_page(outputs.html, page_of(judged, linked=False))
+        write_page(outputs.html, page_of(judged, linked=False, between=True))
     if outputs.as_json:
         print_json(verdict, console)
         return verdict.exit_code

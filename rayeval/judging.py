@@ -23,7 +23,7 @@ from rayeval.domain.verdict import BaselineReset, GateSpec, Verdict
 from rayeval.errors import UsageError
 from rayeval.export import comparison, report_json, terminal
 from rayeval.export.markdown import report_md
-from rayeval.gate.across import alike, differing, unjudged
+from rayeval.gate.across import alike, differing, lone, strangers, unjudged
 from rayeval.gate.reset import apply_resets
 
 _log = logging.getLogger(__name__)
@@ -104,15 +104,16 @@ def judge_between(before: Path, after: Path, config_dir: Path | None) -> tuple[R
     now, now_file = load_stored(after)
     gate, resets = settings(config_dir, now.run_type)
     remaining = apply_resets(base, resets)
-    reference = Reference(remaining.baseline, str(base_file), remaining.findings, sought=True)
+    known = lone(remaining.baseline, now)
+    reference = Reference(known, str(base_file), remaining.findings, sought=True)
     root = root_of(now_file)
     now = reference.pair(now, root)
     strict = dataclasses.replace(now, run_type="compare")
     unlike = differing(now, remaining.baseline)
-    borrowed = dataclasses.replace(reference, report=alike(remaining.baseline, now))
+    borrowed = dataclasses.replace(reference, report=alike(known, now))
     verdict = borrowed.judge(strict, gate, root)
-    findings = tuple(unjudged(verdict.findings, unlike))
-    verdict = comparison.comparing(dataclasses.replace(verdict, findings=findings), base)
+    findings = (*strangers(now, lone(base, now)), *unjudged(verdict.findings, unlike))
+    verdict = comparison.comparing(dataclasses.replace(verdict, findings=findings), lone(base, now))
     return base, Judged(now, verdict, reference, now_file)
 
 

@@ -31,8 +31,11 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _log = logging.getLogger(__name__)
 
 
-def page_of(judged: Judged, *, linked: bool = True) -> bytes:
-    """判过的一次运行的 report.html；`linked`：文件名是链接，页面要放在 report.json 旁边。"""
+def page_of(judged: Judged, *, linked: bool = True, between: bool = False) -> bytes:
+    """判过的一次运行的 report.html；`linked`：文件名是链接，页面要放在 report.json 旁边。
+
+    `between` 是 `compare` 的那一页。
+    """
     report, reference, root = judged.report, judged.reference, root_of(judged.file)
     base, away = reference.report, reference.root
     config = _text(judged.file.with_name("config.resolved.yaml"))
@@ -45,6 +48,7 @@ def page_of(judged: Judged, *, linked: bool = True) -> bytes:
         config=config,
         command=_text(judged.file.with_name("command.json")),
         linked=linked,
+        between=between,
     )
     return report_html(report, judged.verdict, material)
 

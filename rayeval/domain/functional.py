@@ -130,6 +130,11 @@ class CaseResult:
     retries: int = 0
     capability: Capability | None = None
 
+    @property
+    def strict_only(self) -> bool:
+        """只有严判才怪罪：宽判没有说它不好。"""
+        return self.strict is Outcome.FAIL and self.outcome not in (Outcome.FAIL, Outcome.ERROR)
+
     def verdict(self, *, strict: bool) -> Outcome:
         """严判或宽判的结局。"""
         return self.strict if strict and self.strict is not None else self.outcome

@@ -23,9 +23,7 @@ def cell_notes(cell: CellReport) -> Iterator[str]:
     """依次：失败的原话、爬坡没有到顶、缓存、丢弃与排队、服务的账对不上。证书的理由由读者自己放。"""
     summary = cell.summary
     yield from _failures(summary)
-    plateau = summary.plateau.get("e2e", NO_STATS)
-    if cell.certificate.ok and summary.succeeded and not plateau.n:
-        yield f"ramp only: never held {summary.concurrency} in flight"
+    yield from _ramp(summary)
     if summary.cache is CacheVerdict.CONTAMINATED and summary.cache_hit_ratio is not None:
         yield (
             f"cache contaminated: {summary.cache_hit_ratio:.0%} of the prompt tokens came from the "
@@ -33,6 +31,16 @@ def cell_notes(cell: CellReport) -> Iterator[str]:
         )
     yield from _open_loop(summary)
     yield from _disagreements(summary)
+
+
+def _ramp(summary: CellSummary) -> Iterator[str]:
+    """没有爬到顶：名字里的并发没有出现过，数说的是更轻的负载。"""
+    held = summary.plateau.get("e2e", NO_STATS).n
+    if summary.succeeded and not held and "cancelled" not in summary.errors:
+        yield (
+            f"ramp only: never held {summary.concurrency} in flight; ask for more requests, "
+            "a shorter climb.growth_interval, or control_method: queue"
+        )
 
 
 def _failures(summary: CellSummary) -> Iterator[str]:

@@ -33,8 +33,7 @@ def cell_section(scenario: ScenarioReport) -> Iterator[RenderableType]:
     columns = _columns(scenario.cells)
     present = [key for key in DROPPED_FIRST if key in columns]
     yield Fitted([partial(_table, scenario, columns, present[:n]) for n in range(len(present) + 1)])
-    for cell in scenario.cells:
-        yield from _notes(cell)
+    yield from _notes(scenario.cells)
     if any(has_thin_p99(cell, "ttft", "e2e", "response") for cell in scenario.cells):
         yield Text(f" {THIN_LEGEND}", "dim")
 
@@ -104,9 +103,12 @@ def _seal(cell: CellReport) -> Text:
     return Text("ok", "green") if cell.certificate.judged else Text("short", "dim")
 
 
-def _notes(cell: CellReport) -> Iterator[Text]:
-    """一个 cell 的话，各一行；证书的理由在前。"""
-    for reason in () if cell.certificate.ok else cell.certificate.reasons:
-        yield Text(f" {cell.summary.id}: {printable(reason)}", "yellow")
-    for note in cell_notes(cell):
-        yield Text(f" {cell.summary.id}: {printable(note)}", "yellow")
+def _notes(cells: Sequence[CellReport]) -> Iterator[Text]:
+    """各 cell 的话，各一行，证书的理由在前；同一句话只说一遍。"""
+    said: dict[str, list[str]] = {}
+    for cell in cells:
+        reasons = () if cell.certificate.ok else cell.certificate.reasons
+        for note in (*reasons, *cell_notes(cell)):
+            said.setdefault(note, []).append(cell.summary.id)
+    for note, ids in said.items():
+        yield Text(f" {', '.join(ids)}: {printable(note)}", "yellow")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Literal
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -12,8 +14,11 @@ from rich.text import Text
 
 from rayeval.domain.report import RunReport
 from rayeval.domain.verdict import Finding, Level, Verdict
+from rayeval.export.alike import alike
+from rayeval.export.fitted import Fitted
 from rayeval.export.md_text import escape, number, table
 from rayeval.export.terminal import headline
+from rayeval.printable import first_line, printable
 
 METRICS = {
     "ttft_p99": "TTFT P99 (s)",
@@ -22,12 +27,24 @@ METRICS = {
     "fail_ratio": "Failed (ratio)",
     "accuracy": "Accuracy",
 }
-"""规则名 → 表里的指标名。"""
+"""规则名 → Markdown 与页面的表里的指标名。"""
+
+_SCALED: dict[str, tuple[str, float]] = {
+    "ttft_p99": ("TTFT P99 ms", 1000.0),
+    "e2e_p99": ("E2E P99 ms", 1000.0),
+    "qps": ("QPS", 1.0),
+    "fail_ratio": ("Failed %", 100.0),
+    "accuracy": ("Accuracy", 1.0),
+}
+"""规则名 → 终端的表里的指标名，与数要乘的倍数。"""
+_NARROWER = ((), ("Interval",), ("Interval", "Limit"), ("Interval", "Limit", "Verdict"))
+"""窄的终端上依次舍哪些列；数从不剪短。"""
 
 COMPARED = {*METRICS, "comparable", "baseline", "capabilities", "certificate"}
 """对照只管这些规则；场景有没有测成、功能过没过是 `gate` 的事。"""
 
 HEADER = ("Scenario", "Cell", "Metric", "A", "B", "Change", "Limit", "Interval", "Verdict")
+_JUSTIFY: dict[bool, Literal["left", "right"]] = {True: "left", False: "right"}
 _STYLE = {Level.FAIL: "red", Level.INCONCLUSIVE: "yellow", Level.WARN: "yellow", Level.INFO: "cyan"}
 
 
@@ -73,17 +90,51 @@ def comparison_tables(
     before: RunReport, after: RunReport, verdict: Verdict
 ) -> Iterator[RenderableType]:
     """终端：对照表、表里放不下的话、一句裁决。"""
-    title = f"A {before.run_id} ({before.run_type}) → B {after.run_id} ({after.run_type})"
-    made = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for header in HEADER:
-        made.add_column(header, no_wrap=header in {"Scenario", "Cell", "Metric"})
-    for finding in compared(verdict):
-        style = _STYLE.get(finding.level, "")
-        made.add_row(*(Text(word, style) for word in _row(finding)))
-    yield made
-    for finding in _words(verdict):
-        yield Text(f"{finding.level.value.upper()} {_where(finding)}: {finding.message}")
+    yield Text(f"A {before.run_id} ({before.run_type}) → B {after.run_id} ({after.run_type})")
+    for scenario, cells in _by_cell(verdict).items():
+        found = [finding for cell in cells.values() for finding in cell]
+        yield Fitted([partial(_table, scenario, found, left_out) for left_out in _NARROWER])
+        yield Text()
+    for group in alike(_words(verdict)):
+        where = " ".join(p for p in (group.finding.scenario, group.where, group.finding.rule) if p)
+        words = first_line(f"{where}: {group.message}", 600)
+        level = group.finding.level
+        yield Text.assemble((level.value.upper(), _STYLE[level]), f" {words}")
     yield headline(verdict, interrupted=False)
+
+
+def _by_cell(verdict: Verdict) -> dict[str, dict[str, list[Finding]]]:
+    """场景 → cell → 它比过的数；场景与 cell 的次序同发现的。"""
+    rows: dict[str, dict[str, list[Finding]]] = {}
+    for finding in compared(verdict):
+        rows.setdefault(finding.scenario, {}).setdefault(finding.where, []).append(finding)
+    return rows
+
+
+def _table(scenario: str, found: Sequence[Finding], left_out: Sequence[str]) -> Table:
+    """一个场景的表，少了 `left_out` 这几列；同一个 cell 只写一次。"""
+    made = Table(title=printable(scenario), title_justify="left", box=None, pad_edge=False)
+    shown = [header for header in HEADER[1:] if header not in left_out]
+    for header in shown:
+        words = header in {"Cell", "Metric", "Verdict"}
+        made.add_column(header.lower() if words else header, justify=_JUSTIFY[words], no_wrap=True)
+    last = ""
+    for finding in found:
+        cells = dict(zip(HEADER, _short(finding), strict=True))
+        if finding.where == last:
+            cells["Cell"] = ""
+        last = finding.where
+        style = _STYLE.get(finding.level, "")
+        made.add_row(*(Text(printable(cells[header]), style) for header in shown))
+    return made
+
+
+def _short(finding: Finding) -> tuple[str, ...]:
+    """终端上的一行：毫秒与百分数，判法只写合同的。"""
+    name, scale = _SCALED[finding.rule]
+    sides = (None if x is None else x * scale for x in (finding.base, finding.now))
+    row = _row(finding)
+    return (*row[:2], name, *map(number, sides), *row[5:8], finding.kind)
 
 
 def comparison_md(before: RunReport, after: RunReport, verdict: Verdict) -> bytes:

@@ -85,7 +85,7 @@ def _findings(verdict: Verdict) -> list[str]:
             escape(group.finding.rule),
             escape(group.finding.scenario or "run"),
             escape(group.where),
-            escape(f"{group.finding.kind}: {group.finding.message}"),
+            escape(f"{group.finding.kind}: {group.message}"),
         )
         for group in shown[:MAX_FINDINGS]
     ]

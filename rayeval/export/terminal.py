@@ -12,6 +12,7 @@ from rich.text import Text
 from rayeval.domain.functional import Outcome
 from rayeval.domain.report import STAGES, RunReport, ScenarioReport, StageResult, Status
 from rayeval.domain.verdict import Finding, Level, Verdict
+from rayeval.export.alike import Alike, alike
 from rayeval.export.cell_table import cell_section
 from rayeval.export.fitted import Fitted
 from rayeval.export.scenario_verdicts import scenario_verdicts
@@ -46,7 +47,7 @@ def summary(
         *(cell_section(s) for s in report.scenarios if s.cells),
         _scores(report),
         _reasons(report),
-        (_finding(finding) for finding in verdict.findings if _worth_saying(finding)),
+        (_finding(group) for group in alike(filter(_worth_saying, verdict.findings))),
         scenario_verdicts(report, verdict),
     )
     for section in sections:
@@ -120,7 +121,7 @@ def _scores(report: RunReport) -> Iterator[Text]:
                 f"[{score.low:.3f}, {score.high:.3f}] n={score.n}, "
                 f"robust {score.robust_score:.3f}, unparsed {score.unparsed_ratio:.1%}, "
                 f"truncated {score.truncated_ratio:.1%}, errors {score.error_ratio:.1%}, "
-                f"prompt: {score.prompt} ",
+                f"prompt: {score.prompt}, ",
                 ok,
             )
             if (paired := score.paired) is not None:
@@ -155,10 +156,11 @@ def _worth_saying(finding: Finding) -> bool:
     return finding.level is not Level.OK and not told
 
 
-def _finding(finding: Finding) -> Text:
-    """一条发现。"""
-    where = " ".join(part for part in (finding.scenario, finding.where) if part)
+def _finding(group: Alike) -> Text:
+    """一条发现，与它的去处。"""
+    finding = group.finding
+    where = " ".join(part for part in (finding.scenario, group.where) if part)
     return Text.assemble(
         (finding.level.value.upper(), _LEVEL[finding.level]),
-        f" {where} {finding.rule}: {first_line(finding.message, 400)}",
+        f" {where} {finding.rule}: {first_line(group.message, 400)}",
     )

@@ -13,14 +13,38 @@ from rayeval.gate.rules import RULES
 
 def differing(now: RunReport, base: RunReport) -> dict[str, Finding]:
     """身份不同的场景 → 一条 incomparable，写明哪些键不同、各是什么。"""
-    known = {scenario.scenario: scenario for scenario in base.scenarios}
+    renamed = lone(base, now)
+    known = {scenario.scenario: scenario for scenario in renamed.scenarios}
+    alias = "" if renamed is base else f"; A calls it {base.scenarios[0].scenario!r}"
     found = {}
     for scenario in now.scenarios:
         for finding in comparable(scenario, known.get(scenario.scenario), GateSpec()):
             told = finding.message.partition(": ")[2]
-            message = f"not the same service, so its numbers are shown and not judged: {told}"
+            message = (
+                f"not the same service, so its numbers are shown and not judged: {told}{alias}"
+            )
             found[scenario.scenario] = replace(finding, message=message)
     return found
+
+
+def strangers(now: RunReport, base: RunReport) -> list[Finding]:
+    """没有一个同名的场景：一条，写明两边各有什么。"""
+    ours, theirs = ([scenario.scenario for scenario in run.scenarios] for run in (now, base))
+    if not ours or not theirs or set(ours) & set(theirs):
+        return []
+    message = (
+        f"no scenario has the same id: A holds {', '.join(theirs)}, B holds {', '.join(ours)}; "
+        "give what is to be compared one id (--scenario NAME of perf, functional and accuracy)"
+    )
+    return [Finding("comparable", Level.INCONCLUSIVE, "incomparable", "", "run", message)]
+
+
+def lone(base: RunReport, now: RunReport) -> RunReport:
+    """两边都只有一个场景：不会认错，`base` 的那个就借来 `now` 的名字；否则就是 `base` 自己。"""
+    theirs, ours = ([scenario.scenario for scenario in run.scenarios] for run in (base, now))
+    if len(theirs) != 1 or len(ours) != 1 or theirs == ours:
+        return base
+    return replace(base, scenarios=(replace(base.scenarios[0], scenario=ours[0]),))
 
 
 def alike(base: RunReport, now: RunReport) -> RunReport:

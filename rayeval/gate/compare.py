@@ -200,7 +200,7 @@ def _identity(report: ScenarioReport) -> dict[str, str]:
         "backend": report.backend,
     }
     compared = {k: v for k, v in report.fingerprint.items() if k not in TOLD_ONLY}
-    return own | {f"fingerprint.{key}": value for key, value in compared.items()}
+    return own | compared
 
 
 def _load(cell: CellSummary) -> dict[str, str]:

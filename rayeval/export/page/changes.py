@@ -37,6 +37,7 @@ def changes_slot(verdict: Verdict) -> Slot | None:
     x = axis(
         both("change (%); right is worse", "变化（%）；右边是变差"),
         zeroline=True,
+        rangemode="tozero",
     )
     y: dict[str, Any] = {"type": "category", "categoryarray": order[::-1], "automargin": True}
     made = figure(

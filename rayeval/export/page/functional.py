@@ -57,7 +57,7 @@ def suites(cases: Sequence[CaseResult]) -> list[Suite]:
         Suite(
             name,
             {outcome.value: sum(c.outcome is outcome for c in group) for outcome in Outcome},
-            sum(c.outcome is Outcome.PASS and c.strict is Outcome.FAIL for c in group),
+            sum(c.strict_only for c in group),
             sum(c.retries for c in group),
             sum(c.duration_s for c in group),
         )
@@ -68,7 +68,7 @@ def suites(cases: Sequence[CaseResult]) -> list[Suite]:
 def troubles(cases: Sequence[CaseResult]) -> list[Trouble]:
     """没过的用例，宽判没过的在前，只有严判怪罪的在后。"""
     bad = [c for c in cases if c.outcome in {Outcome.FAIL, Outcome.ERROR}]
-    bad += [c for c in cases if c.outcome is Outcome.PASS and c.strict is Outcome.FAIL]
+    bad += [c for c in cases if c.strict_only]
     return [_trouble(case, shown=index < MOST_TROUBLES) for index, case in enumerate(bad)]
 
 

@@ -34,7 +34,7 @@ class Material:
 
     `base` 是基线的原始行；`plans` 是场景 → 压测档位，许可的台阶由它算；
     `logs` 是场景 → 各份日志的末尾；`config` 与 `command` 是存盘的原文，密钥早已盖住。
-    `linked` 是页面放在 runs/{ts}/ 里，文件名可以是链接。
+    `linked` 是页面放在 runs/{ts}/ 里，文件名可以是链接；`between` 是两次运行的对照，基线就是 A。
     """
 
     now: Tables = no_tables
@@ -45,3 +45,4 @@ class Material:
     config: str = ""
     command: str = ""
     linked: bool = True
+    between: bool = False

@@ -108,7 +108,7 @@ def test_a_stored_run_is_judged_by_its_own_terms(runs, tmp_path):
 
 
 def test_a_missing_baseline_says_which_run_will_be_it(runs):
-    assert "the first complete daily run (--run-type daily) becomes it" in " ".join(
+    assert "that is complete, without a failed functional case, becomes it" in " ".join(
         rayeval("gate", runs[0]).output.split()
     )
 
@@ -172,6 +172,7 @@ def test_compare_writes_the_same_page_of_b_against_a(runs, tmp_path):
     html = page.read_text(encoding="utf-8")
     assert "+20.0 %" in html
     assert "pr first" in html
+    assert "A first → B second" in html
     assert 'href="../' not in html
 
 
@@ -189,8 +190,18 @@ def test_compare_shows_the_numbers_of_two_engines_and_judges_none(runs, tmp_path
     done = rayeval("compare", *runs, "--html", tmp_path / "c.html")
     assert done.exit_code == 4, done.output
     assert "+20.0%" in done.output
-    assert "fingerprint.engine is 'mock', was 'sglang'" in " ".join(done.output.split())
+    assert "engine is 'mock', was 'sglang'" in " ".join(done.output.split())
     html = (tmp_path / "c.html").read_text(encoding="utf-8")
     assert "+20.0 %" in html
     assert html.count("not the same service") == 1
     assert "Improvements and notes" not in html
+
+
+def test_a_daily_run_that_cannot_become_the_baseline_says_why(tmp_path, reports):
+    folder = store(tmp_path / "a", reports, "first")
+    file = folder / "report.json"
+    report = json.loads(file.read_text()) | {"run_type": "daily"}
+    report["scenarios"][0]["cases"][0]["outcome"] = "FAIL"
+    file.write_text(json.dumps(report))
+    told = " ".join(rayeval("gate", folder).output.split())
+    assert "this one does not: scenario local_demo has failed functional cases" in told

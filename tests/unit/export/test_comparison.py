@@ -67,3 +67,36 @@ def test_two_services_side_by_side_have_one_line_that_says_why_none_is_judged(re
     assert "| Failed (ratio) | 0 | 0.03 |" in text
     notes = [line for line in text.splitlines() if line.startswith("- ")]
     assert [note.split(" ")[1] for note in notes] == ["INCONCLUSIVE"]
+
+
+def told(width, *runs):
+    out = io.StringIO()
+    console = Console(file=out, width=width)
+    for part in comparison_tables(*runs):
+        console.print(part)
+    return out.getvalue()
+
+
+def test_eighty_columns_cut_no_number(reports):
+    name = {"input_length": 4096, "output_length": 1024, "concurrency": 16}
+    base = reports.run(reports.scenario(cells=(reports.cell(**name, ttft=12345.678),)))
+    now = reports.run(reports.scenario(cells=(reports.cell(**name, ttft=23456.789),)))
+    verdict = comparing(judge(now, base, GateSpec()), base)
+    text = told(80, base, now, verdict)
+    assert "…" not in text
+    table, _, notes = text.partition("\n\n")
+    assert max(map(len, table.splitlines())) <= 80
+    [row] = [line for line in table.splitlines() if "TTFT P99 ms" in line]
+    assert row.split()[:6] == ["TTFT", "P99", "ms", "1.235e+07", "2.346e+07", "+90.0%"]
+    assert "Interval" not in table
+    assert "Interval" in told(120, base, now, verdict)
+    assert notes.startswith("FAIL local_demo in4096_out1024_c16 ttft_p99: ")
+
+
+def test_a_cell_is_named_once_and_its_metrics_stand_together(reports):
+    cells = (reports.cell(), reports.cell(concurrency=8))
+    run = reports.run(reports.scenario(cells=cells))
+    text = told(80, run, run, comparing(judge(run, run, GateSpec()), run))
+    assert [text.count(name) for name in ("in128_out32_c4", "in128_out32_c8")] == [1, 1]
+    after = text.partition("in128_out32_c8")[2]
+    assert all(metric in after for metric in ("Failed %", "TTFT P99 ms", "E2E P99 ms", "QPS"))

@@ -136,10 +136,37 @@ def test_the_fullest_table_fits_a_hundred_columns(reports):
     assert row.rstrip().endswith("ok")
 
 
-def test_a_cell_that_never_left_the_ramp_says_so(reports):
-    scenario = reports.scenario(cells=(reports.cell(plateau={}),))
+@pytest.mark.parametrize("certified", [True, False])
+def test_a_cell_that_never_left_the_ramp_says_so(reports, certified):
+    scenario = reports.scenario(cells=(reports.cell(plateau={}, ok=certified),))
     text = shown(reports.run(scenario), Verdict((), 0))
-    assert "ramp only: never held 4 in flight" in text
+    assert "ramp only: never held 4 in flight; ask for more requests" in text
+
+
+def test_what_several_cells_have_to_say_is_said_once(reports):
+    cells = [reports.cell(plateau={}, output_length=n) for n in (32, 64)]
+    text = shown(reports.run(reports.scenario(cells=tuple(cells))), Verdict((), 0))
+    assert text.count("ramp only") == 1
+    assert " in128_out32_c4, in128_out64_c4: ramp only" in text
+
+
+def test_only_what_the_compat_verdict_lets_pass_counts_as_strict_only(reports):
+    outcomes = (Outcome.PASS, Outcome.SKIP, Outcome.FAIL)
+    cases = tuple(
+        CaseResult("s", f"s/{one}", one, 0.1, "x", strict=Outcome.FAIL, strict_message="y")
+        for one in outcomes
+    )
+    text = shown(reports.run(reports.scenario(cases=cases)), Verdict((), 1))
+    assert "STRICT only the letter of the interface is broken in 2 cases: s/PASS, s/SKIP" in text
+    [row] = [line for line in text.splitlines() if line.startswith("s  ")]
+    assert row.split()[1:6] == ["1", "1", "1", "0", "2"]
+
+
+def test_the_file_with_all_cases_is_named(reports):
+    cases = tuple(CaseResult("s", f"s/{n}", Outcome.ERROR, 0.1, f"x{n}") for n in range(30))
+    place = "functional/local_demo/20260101T000000Z/results.json"
+    scenario = reports.scenario(cases=cases, artifacts=("logs/a.log", place))
+    assert f"and 10 more in {place}" in shown(reports.run(scenario), Verdict((), 1))
 
 
 def test_a_reason_from_the_service_cannot_steer_the_terminal(reports):
@@ -215,4 +242,4 @@ def test_a_score_of_which_nothing_was_asked_is_not_called_ok(reports, changes, w
         reports.run(reports.scenario(accuracy=reports.accuracy(**changes))), Verdict((), 0)
     )
     [line] = [line for line in text.splitlines() if line.startswith("accuracy ")]
-    assert line.rstrip().endswith(f"prompt: rayeval {word}")
+    assert line.rstrip().endswith(f"prompt: rayeval, {word}")

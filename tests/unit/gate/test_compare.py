@@ -132,20 +132,19 @@ def test_uncertified_cells_are_not_compared(reports, rule, bad):
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "key"),
     [
-        {"mode": "external"},
-        {"model": "other"},
-        {"quant": "w8a8"},
-        {"backend": "openai"},
-        {"fingerprint": {"engine": "vllm", "gpu": "none"}},
-        {"fingerprint": {"engine": "mock"}},
+        ({"mode": "external"}, "mode is "),
+        ({"model": "other"}, "model is "),
+        ({"quant": "w8a8"}, "quant is "),
+        ({"backend": "openai"}, "backend is "),
+        ({"fingerprint": {"engine": "vllm", "gpu": "none"}}, "engine is 'vllm', was 'mock'"),
+        ({"fingerprint": {"engine": "mock"}}, "gpu is 'absent', was 'none'"),
     ],
 )
-def test_another_identity_is_incomparable_and_names_the_keys(reports, change):
+def test_another_identity_is_incomparable_and_names_the_keys(reports, change, key):
     (finding,) = comparable(reports.scenario(**change), reports.scenario(), SPEC)
     assert (finding.kind, finding.level) == ("incomparable", Level.INCONCLUSIVE)
-    key = next(iter(change))
     assert key in finding.message
     assert comparable(reports.scenario(), reports.scenario(), SPEC) == []
 

@@ -104,7 +104,7 @@ def test_another_engine_is_incomparable_and_nothing_is_compared(reports):
     assert verdict.exit_code == 4
     assert not {f.rule for f in verdict.findings} & {"ttft_p99", "e2e_p99", "qps", "baseline"}
     (finding,) = verdict.at(Level.INCONCLUSIVE)
-    assert "fingerprint.engine is 'other', was 'mock'" in finding.message
+    assert "engine is 'other', was 'mock'" in finding.message
 
 
 def test_another_schema_version_is_incomparable(reports):

@@ -144,6 +144,6 @@
   };
   addEventListener("load", () => idle(rest));
 
-  addEventListener("beforeprint", () => { printing = true; redraw(); });
+  addEventListener("beforeprint", () => { printing = true; slots.forEach(draw); });
   addEventListener("afterprint", () => { printing = false; redraw(); });
 })();
