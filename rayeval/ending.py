@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from rayeval.config import RUN_TYPES
 from rayeval.export import terminal
 from rayeval.export.files import Artifacts
 from rayeval.export.whereabouts import whereabouts
@@ -57,9 +58,13 @@ class Ending:
             _log.warning(told, PAGE, error or type(error).__name__, folder)
 
     def tell_where(self) -> None:
-        """东西在哪、推了没有。"""
+        """东西在哪、推了没有；中断了的说怎样接着做。"""
         for place in whereabouts(self.judged.report, self.artifacts):
             self.console.print(place, highlight=False, soft_wrap=True)
         for line in self.published.lines(str(self.judged.file.parent)):
             told = first_line(line, 2000)
+            self.console.print(told, highlight=False, soft_wrap=True, markup=False)
+        report = self.judged.report
+        if report.interrupted and report.run_type in RUN_TYPES:
+            told = f"to go on: the same command with --resume {report.run_id}"
             self.console.print(told, highlight=False, soft_wrap=True, markup=False)

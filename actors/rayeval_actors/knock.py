@@ -90,10 +90,18 @@ class Knock:
 
 def explain(address: str, error: BaseException) -> str:
     """连不上的人话。"""
-    said = str(error).strip()
+    said = _raised(str(error).strip())
     lines = said.splitlines() or [type(error).__name__]
     if address == "local":
         return f"the embedded Ray did not start: {lines[0]}"
     if "token" in said.lower() or "unauthenticated" in said.lower():
         return f"the Ray cluster at --address {address} refused us: {_ADMIT}"
     return f"no Ray cluster answers at --address {address}: {lines[-1][:300]}; {_START}"
+
+
+def _raised(said: str) -> str:
+    """一个进程的 stderr → 它抛的异常的话：此前的日志、调用的各层都不算；没有异常则原样。"""
+    _, traceback, after = said.rpartition("Traceback (most recent call last):\n")
+    if not traceback:
+        return said
+    return "\n".join(line for line in after.splitlines() if not line.startswith("  "))

@@ -81,6 +81,8 @@ def _print_plan(rows: list, *, as_json: bool) -> None:  # type: ignore[type-arg]
             *(f"{row.output_tokens:,}", questions),
         )
     console().print(table)
+    if any(row.accuracy_items is None for row in rows):
+        typer.echo("?: the questions are not at hand; `rayeval doctor` says what is missing")
 
 
 def schema(

@@ -87,10 +87,11 @@ def _row(plan: ScenarioPlan) -> PlanRow:
 
 
 def _items(spec: AccuracySpec) -> int | None:
-    """题次；不抽样时数数据集的行，数不了则为 None。"""
-    if spec.num_examples is not None:
+    """题次；不抽样时数数据集的行，数不了、文件不在则为 None。"""
+    remote = not spec.dataset or "://" in spec.dataset
+    if spec.num_examples is not None and (remote or Path(spec.dataset).is_file()):
         return spec.num_examples * spec.n_repeats
-    if not spec.dataset or "://" in spec.dataset:
+    if remote:
         return None
     try:
         with Path(spec.dataset).open(encoding="utf-8-sig", newline="") as file:

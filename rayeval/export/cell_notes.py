@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rayeval.domain.report import NO_STATS, CacheVerdict, CellReport, CellSummary, Stats
+from rayeval.printable import amount
 
 THIN_MARK = "*"
 THIN_LEGEND = f"{THIN_MARK} P99 of fewer than 100 samples"
@@ -47,7 +48,7 @@ def _failures(summary: CellSummary) -> Iterator[str]:
     """每种失败一句：几个，头一个的原话；没有流的回复也说。"""
     for kind, number in summary.errors.items():
         if kind == "cancelled":
-            yield f"interrupted with {number} requests in flight"
+            yield f"interrupted with {amount(number, 'request')} in flight"
             continue
         words = summary.said.get(kind, "").strip()
         yield f"{number} × {kind}: {words}" if words else f"{number} × {kind}"

@@ -12,6 +12,7 @@ from rich.text import Text
 from rayeval.domain.functional import Outcome
 from rayeval.domain.report import STAGES, RunReport, ScenarioReport, StageResult, Status
 from rayeval.domain.verdict import Finding, Level, Verdict
+from rayeval.errors import CancelledRun
 from rayeval.export.alike import Alike, alike
 from rayeval.export.cell_table import cell_section
 from rayeval.export.fitted import Fitted
@@ -34,6 +35,7 @@ _LEVEL = {
     Level.OK: "green",
 }
 
+STOPPED = CancelledRun.exit_code
 _REACHED = {True: ("ok", "green"), False: ("not ok", "red"), None: ("no min_score", "dim")}
 
 
@@ -64,7 +66,7 @@ def headline(verdict: Verdict, code: int | None = None, *, interrupted: bool) ->
     """一句裁决与退出码；`code` 是整个命令的（推送也算在内），没有就是裁决的。"""
     if interrupted:
         kept = " what rayeval had started is stopped, what it had measured is kept"
-        return Text.assemble(("INTERRUPTED", "bold yellow"), kept)
+        return Text.assemble(("INTERRUPTED", "bold yellow"), f"{kept} (exit code {STOPPED})")
     words = {0: ("PASS", "bold green"), 1: ("FAIL", "bold red")}
     if verdict.exit_code == 0 and verdict.at(Level.WARN):
         words[0] = ("PASS, with warnings", "bold green")

@@ -162,7 +162,9 @@ def _unread(scenario: str, result: Accuracy) -> list[Finding]:
     share = result.unparsed_ratio
     if not share > _MOST_UNPARSED:
         return []
-    cause = "max_tokens is too small" if result.truncated_ratio > _MOST_UNPARSED else "see the html"
+    cause = (
+        "max_tokens is too small" if result.truncated_ratio > _MOST_UNPARSED else "see the answers"
+    )
     message = f"{share:.0%} of the answers name no option, so the score says little; {cause}"
     return [Finding("accuracy_unparsed", Level.WARN, "doubtful", scenario, "accuracy", message)]
 

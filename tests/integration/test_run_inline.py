@@ -133,6 +133,7 @@ def test_interruption_tears_down_and_still_writes_what_there_is(
     assert "the cell was interrupted" in cell["certificate"]["reasons"]
     assert cell["summary"]["succeeded"] > 0
     assert "INTERRUPTED" in done.out
+    assert f"the same command with --resume {done.report['run_id']}" in done.out
     assert until_gone(service_processes, done.report["run_id"])
     assert "Traceback" not in done.err
 

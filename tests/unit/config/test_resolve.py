@@ -205,7 +205,10 @@ def test_plan_rows_count_what_will_be_asked(tree):
 
 def test_plan_rows_admit_what_they_cannot_know(tree):
     assert plan_rows(tree.load("daily"))[0].accuracy_items is None
-    assert plan_rows(tree.load("pr"))[0].accuracy_items == 5
+    assert plan_rows(tree.load("pr"))[0].accuracy_items is None
+    spec = tree.load("pr")
+    Path(spec.plans[0].accuracy.dataset).write_text("Question\n", encoding="utf-8")
+    assert plan_rows(spec)[0].accuracy_items == 5
     assert plan_rows(tree.load("pr", stages=["perf"]))[0].accuracy_items == 0
 
 

@@ -69,3 +69,17 @@ def test_refused_token_says_where_the_token_goes():
 def test_unknown_ship_is_refused_before_anything():
     with pytest.raises(UsageError, match="installed, source"), session("local", ship="boat"):
         pass
+
+
+WARNED = "WARNING setup.py:85 -- Token authentication is enabled for this Ray cluster.\n"
+RAISED = 'Traceback (most recent call last):\n  File "a.py", line 1\nConnectionError: '
+
+
+def test_a_warning_about_tokens_is_not_a_refusal():
+    told = explain("auto", ConnectionError(WARNED + RAISED + "Could not find any Ray instance."))
+    assert "no Ray cluster answers at --address auto: ConnectionError: Could not find any" in told
+
+
+def test_a_refusal_for_want_of_a_token_says_how_to_give_one():
+    told = explain("auto", ConnectionError(RAISED + "Unauthenticated: InvalidAuthToken"))
+    assert "refused us: it wants a token" in told
