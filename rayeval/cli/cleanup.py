@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,9 +92,10 @@ def _places_of(artifacts: Path, run_id: str) -> list[Place]:
     import yaml
 
     from rayeval.service.aftermath import Place
+    from rayeval.stored_place import run_id_of
 
     for command in sorted(artifacts.glob("runs/*/command.json")):
-        if _run_id(command) != run_id:
+        if run_id_of(command) != run_id:
             continue
         resolved = command.with_name("config.resolved.yaml")
         content: Any = yaml.safe_load(resolved.read_text(encoding="utf-8"))
@@ -107,12 +107,3 @@ def _places_of(artifacts: Path, run_id: str) -> list[Place]:
         ]
     typer.echo(f"{artifacts} knows no run {run_id}; name its place with --namespace", err=True)
     return []
-
-
-def _run_id(command: Path) -> str | None:
-    """command.json 里的运行名；读不成为 None。"""
-    try:
-        body = json.loads(command.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return body.get("run_id") if isinstance(body, dict) else None
