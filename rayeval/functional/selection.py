@@ -27,10 +27,10 @@ def require_selected(spec: FunctionalSpec) -> None:
         return
     own = [SUITES_DIR / f"test_{suite}.py" for suite in spec.suites]
     groups = [(SUITES_DIR, own)] if own else []
-    for path in (Path(text).expanduser().resolve() for text in spec.paths):
-        groups.append((path if path.is_dir() else path.parent, [path]))
+    paths = [Path(text).expanduser().resolve() for text in spec.paths]
+    groups += [(path if path.is_dir() else path.parent, [path]) for path in paths]
     if groups and all(_selects_nothing(spec, root, files) for root, files in groups):
-        names = ", ".join([*spec.suites, *(Path(text).name for text in spec.paths)])
+        names = ", ".join([*spec.suites, *(path.name for path in paths)])
         message = f"-k {spec.select!r} selects no case of {names}; write a part of a case's name"
         raise UsageError(message)
 
