@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rayeval.cli import words
 from rayeval.cli.options import Artifacts, Debug
 from rayeval.errors import InfrastructureError, UsageError
 from rayeval.exits import leave
@@ -22,7 +23,12 @@ HELP = (
 
 
 def cleanup(
-    run_id: Annotated[str, typer.Option("--run-id", help="Name of the run, as it was printed.")],
+    run_id: Annotated[
+        str,
+        typer.Option(
+            "--run-id", help="Name of the run, as it was printed.", autocompletion=words.runs
+        ),
+    ],
     artifacts: Artifacts = Path("artifacts"),
     namespace: Annotated[
         str | None, typer.Option(help="Kubernetes namespace to look in, besides the run's own.")
