@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import logging
@@ -25,6 +24,7 @@ from rayeval.export import comparison, report_json, terminal
 from rayeval.export.markdown import report_md
 from rayeval.gate.across import alike, differing, lone, strangers, unjudged
 from rayeval.gate.reset import apply_resets
+from rayeval.stored_place import stored_report
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ def judge_again(stored: Path, baseline: Path | None, config_dir: Path | None) ->
 def judge_between(before: Path, after: Path, config_dir: Path | None) -> tuple[RunReport, Judged]:
     """两次存盘的运行，后一次比前一次：从严判，不分运行类型，只留比较的发现；前一次的报告也给。
 
-    `before`、`after` 各是 report.json、它的目录，或产物目录（取其中最新的一次）。
+    `before`、`after` 各是 report.json、它的目录、产物目录（取其中最新的一次），或运行的名字。
     是用户点的名，所以身份不同的场景也列数，只是不判。
     """
     base, base_file = load_stored(before)
@@ -121,28 +121,6 @@ def load_stored(place: Path) -> tuple[RunReport, Path]:
     """一份存盘的报告与它的文件。"""
     file = stored_report(place)
     return report_json.decode(file.read_bytes(), str(file)), file
-
-
-def stored_report(place: Path) -> Path:
-    """存盘的运行 → report.json：文件、它的目录，或产物目录（取最新的一次）；没有抛 UsageError。"""
-    file = place / "report.json" if place.is_dir() else place
-    if not file.is_file():
-        found = sorted(place.glob("runs/*/report.json"), key=lambda path: path.parent.name)
-        if not found:
-            _refuse_unfinished(place)
-            message = f"{place}: no report.json there; name a stored run, or its artifacts"
-            raise UsageError(message)
-        file = found[-1]
-    return file
-
-
-def _refuse_unfinished(place: Path) -> None:
-    """目录里只有没走完的运行：说怎样接着跑，抛 UsageError。"""
-    for command in sorted(place.glob("runs/*/command.json"), reverse=True):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            run_id = json.loads(command.read_text(encoding="utf-8"))["run_id"]
-            message = f"{place}: run {run_id} has not finished; go on with --resume {run_id}"
-            raise UsageError(message)
 
 
 def own_terms(file: Path) -> Terms:

@@ -155,9 +155,17 @@ def _agreed_model(endpoint: Endpoint) -> str:
         return listed[0]
     if listed:
         raise UsageError(f"--model: the service lists several; name one of {', '.join(listed)}")
-    told = "no model" if reply.ok else f"{reply.status}"
-    hint = "; is the URL right?" if reply.status in _NO_ROUTE else ""
-    raise UsageError(f"--model: {endpoint.base_url}/models answers {told}; name the model{hint}")
+    raise UsageError(_no_listing(reply, endpoint.base_url))
+
+
+def _no_listing(reply: Reply, url: str) -> str:
+    """没说模型，服务也列不出来：没有这条路的，多半是地址错了。"""
+    told = f"{url}/models answers {'no model' if reply.ok else reply.status}"
+    if reply.status not in _NO_ROUTE:
+        return f"--model: {told}; name the model"
+    usual = API_VERSION.sub("/v1", url)
+    mend = "mend it" if usual == url else f"write {usual}"
+    return f"URL {url!r}: {told}; {mend}, or name the model with --model"
 
 
 def _knock(endpoint: Endpoint) -> Reply:
@@ -173,7 +181,9 @@ def _knock(endpoint: Endpoint) -> Reply:
             message = (
                 f"no TLS with {where} ({_words(error)}); write http://, or mend its certificate"
             )
-    except httpx.TimeoutException:
+    except httpx.TimeoutException as error:
+        if isinstance(error, httpx.ConnectTimeout) and where.startswith("https://"):
+            mend = f"if the port speaks plain http, write http://; else {mend}"
         message = f"no answer from {where} within {PROBE_S:.0f} s; {mend}"
     except httpx.HTTPError as error:
         message = f"{where} does not answer in HTTP ({_words(error)}); {mend}"

@@ -20,6 +20,7 @@ from rayeval.domain.perf import PerfSpec
 from rayeval.domain.run import RunSpec, ScenarioPlan
 from rayeval.domain.verdict import GateSpec
 from rayeval.errors import CancelledRun
+from rayeval.functional.selection import require_selected
 from rayeval.one_service import ServiceFlags, external_scenario
 
 NO_GATE = GateSpec(max_fail_ratio=1.0, missing_baseline="ignore")
@@ -46,6 +47,7 @@ def functional_job(
     console: Console,
 ) -> int:
     """功能测试一个地址，返回退出码；`gate` 说按哪种判法。"""
+    require_selected(spec)
     local = manner.address in {"inline", "local"}
     scenario = external_scenario(service, os.environ, probe=local)
     scenario = scenario.model_copy(update={"features": dict(features)})

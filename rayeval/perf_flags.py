@@ -32,6 +32,11 @@ class Flag:
         """给人看的名字。"""
         return self.names[0].partition("/")[0]
 
+    @property
+    def usual(self) -> str:
+        """帮助里说的缺省；`--a/--no-a` 的总有一个，别的没有缺省为空串。"""
+        return self.default or self.names[0].partition("/--")[2]
+
 
 def _numbers(*names: str, default: str | None, about: str, panel: str = LOAD) -> Flag:
     """一串整数的开关。"""

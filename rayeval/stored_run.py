@@ -24,8 +24,9 @@ from rayeval.export import acs_csv, exposition, junit
 from rayeval.export.files import Artifacts
 from rayeval.export.metrics import samples
 from rayeval.export.pushgateway import group_path, opened
-from rayeval.judging import judge_again, stored_report
+from rayeval.judging import judge_again
 from rayeval.publish import NO_URL, deliver
+from rayeval.stored_place import stored_report
 
 
 @dataclass(frozen=True, slots=True)

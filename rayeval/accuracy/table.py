@@ -23,8 +23,7 @@ def read_rows(raw: bytes, where: str, required: Sequence[str]) -> list[Row]:
         columns = reader.fieldnames or []
         missing = [name for name in required if name not in columns]
         if missing:
-            names = ", ".join(missing)
-            raise problem(where, "dataset", f"missing columns: {names}; add them to the header")
+            raise problem(where, "dataset", _lacks(missing, required))
         rows = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise problem(where, "dataset", f"not a CSV file in UTF-8: {_reason(error)}") from None
@@ -34,6 +33,14 @@ def read_rows(raw: bytes, where: str, required: Sequence[str]) -> list[Row]:
     if not rows:
         raise problem(where, "dataset", "the file has a header but no questions; add rows to it")
     return [row for _, row in rows]
+
+
+def _lacks(missing: Sequence[str], required: Sequence[str]) -> str:
+    """缺哪些列；一列也没有的，多半根本不是题目。"""
+    names = ", ".join(missing)
+    if len(missing) == len(required):
+        return f"not a CSV of questions: its first line has none of the columns {names}"
+    return f"missing columns: {names}; add them to the header"
 
 
 def _reason(error: Exception) -> str:

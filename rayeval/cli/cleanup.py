@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rayeval.cli import words
 from rayeval.cli.options import Artifacts, Debug
 from rayeval.errors import InfrastructureError, UsageError
 from rayeval.exits import leave
@@ -23,7 +23,12 @@ HELP = (
 
 
 def cleanup(
-    run_id: Annotated[str, typer.Option("--run-id", help="Name of the run, as it was printed.")],
+    run_id: Annotated[
+        str,
+        typer.Option(
+            "--run-id", help="Name of the run, as it was printed.", autocompletion=words.runs
+        ),
+    ],
     artifacts: Artifacts = Path("artifacts"),
     namespace: Annotated[
         str | None, typer.Option(help="Kubernetes namespace to look in, besides the run's own.")
@@ -93,9 +98,10 @@ def _places_of(artifacts: Path, run_id: str) -> list[Place]:
     import yaml
 
     from rayeval.service.aftermath import Place
+    from rayeval.stored_place import run_id_of
 
     for command in sorted(artifacts.glob("runs/*/command.json")):
-        if _run_id(command) != run_id:
+        if run_id_of(command) != run_id:
             continue
         resolved = command.with_name("config.resolved.yaml")
         content: Any = yaml.safe_load(resolved.read_text(encoding="utf-8"))
@@ -107,12 +113,3 @@ def _places_of(artifacts: Path, run_id: str) -> list[Place]:
         ]
     typer.echo(f"{artifacts} knows no run {run_id}; name its place with --namespace", err=True)
     return []
-
-
-def _run_id(command: Path) -> str | None:
-    """command.json 里的运行名；读不成为 None。"""
-    try:
-        body = json.loads(command.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return body.get("run_id") if isinstance(body, dict) else None

@@ -15,7 +15,9 @@ def gate(
     *,
     stored: Annotated[
         Path,
-        typer.Argument(metavar="RUN", help="report.json, its directory, or artifacts: the newest."),
+        typer.Argument(
+            metavar="RUN", help="report.json, its directory, a run's id, or artifacts: the newest."
+        ),
     ],
     baseline: Baseline = None,
     config: Annotated[
@@ -41,7 +43,8 @@ def gate(
 def compare(
     *,
     before: Annotated[
-        Path, typer.Argument(metavar="A", help="report.json, its directory, or artifacts.")
+        Path,
+        typer.Argument(metavar="A", help="report.json, its directory, artifacts, or a run's id."),
     ],
     after: Annotated[Path, typer.Argument(metavar="B", help="The same, for the later run.")],
     config: Annotated[

@@ -141,9 +141,9 @@ def _parameter(flag: Flag) -> inspect.Parameter:
     kind: Any = list[str] | None if flag.many else str | None if flag.metavar else bool | None
     option = typer.Option(
         *flag.names,
-        help=flag.help,
+        help=flag.help + (rf" \[default: {flag.usual}]" if flag.usual else ""),
         metavar=flag.metavar or None,
-        show_default=(flag.default or False) if flag.metavar else False,
+        show_default=False,  # 交给 typer 的原文会写成 (1)
         rich_help_panel=flag.panel,
         autocompletion=words.listed(flag.metavar or ""),
     )

@@ -23,7 +23,7 @@ def push(
     *,
     run: Annotated[
         Path | None,
-        typer.Argument(metavar="RUN", help="report.json or its runs/{ts}/ directory."),
+        typer.Argument(metavar="RUN", help="report.json, its runs/{ts}/ directory, or a run's id."),
     ] = None,
     config: ConfigDir = None,
     url: Annotated[
@@ -63,7 +63,8 @@ def push(
 def export(
     *,
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="report.json or its runs/{ts}/ directory.")
+        Path,
+        typer.Argument(metavar="RUN", help="report.json, its runs/{ts}/ directory, or a run's id."),
     ],
     formats: Annotated[
         list[str] | None,
@@ -102,7 +103,9 @@ def report(
     *,
     run: Annotated[
         Path,
-        typer.Argument(metavar="RUN", help="report.json, its directory, or artifacts: the newest."),
+        typer.Argument(
+            metavar="RUN", help="report.json, its directory, a run's id, or artifacts: the newest."
+        ),
     ] = Path("artifacts"),
     baseline: Baseline = None,
     config: Annotated[

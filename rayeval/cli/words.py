@@ -46,6 +46,17 @@ def scenarios(context: typer.Context, incomplete: str) -> list[str]:
     return sorted(name for name in _ids(folder / "scenarios") if name.startswith(incomplete))
 
 
+def runs(context: typer.Context, incomplete: str) -> list[str]:
+    """--artifacts 那里（缺省 artifacts）的运行，新的在前。"""
+    from rayeval.stored_place import USUAL as PLACE
+    from rayeval.stored_place import run_id_of
+
+    root = Path(str(context.params.get("artifacts") or PLACE))
+    commands = sorted(root.glob("runs/*/command.json"), reverse=True)
+    names = (run_id_of(file) for file in commands if file.is_file())
+    return [name for name in names if name and name.startswith(incomplete)]
+
+
 def addresses(incomplete: str) -> list[str]:
     """Ray 的地址；HOST:PORT 自己写。"""
     return choose(*ADDRESSES)(incomplete)

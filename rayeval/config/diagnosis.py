@@ -116,6 +116,7 @@ def _problem(
         return Problem(document.shown, spot.line, spot.column, dotted(where), text)
     if kind == "extra_forbidden":
         message = unknown("field", where[-1], _fields(schema, where[:-1]))
+        message += _belongs(schema, where)
         return document.problem(where, message, at_key=True)
     if kind == "value_error":
         message = error["msg"].removeprefix("Value error, ")
@@ -177,6 +178,13 @@ def _fields(schema: dict[str, Any], where: Where) -> dict[str, Any]:
         node = node if isinstance(node, dict) else {}
     fields: dict[str, Any] = node.get("properties", {})
     return fields
+
+
+def _belongs(schema: dict[str, Any], where: Where) -> str:
+    """写高了一层的字段：说它归在哪一节之下；不是则为空串。"""
+    above, name = where[:-1], where[-1]
+    sections = [s for s in _fields(schema, above) if name in _fields(schema, (*above, s))]
+    return f"; it belongs under {' or '.join(f'{s}:' for s in sections)}" if sections else ""
 
 
 def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:

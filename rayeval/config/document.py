@@ -101,11 +101,8 @@ def read(path: Path, shown: str, env: Mapping[str, str]) -> Document:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         return _broken(document, Problem(shown, line, 1, "", "is not UTF-8; save it as UTF-8"))
-    except yaml.MarkedYAMLError as error:
-        return _broken(document, _syntax_problem(shown, text, error))
     except yaml.YAMLError as error:
-        reason = str(error).splitlines()[0]
-        return _broken(document, Problem(shown, 0, 0, "", f"is not YAML: {reason}"))
+        return _broken(document, _syntax_problem(shown, text, error))
     return _filled(document, node, env)
 
 
@@ -130,18 +127,27 @@ def _broken(document: Document, problem: Problem) -> Document:
     return document
 
 
-def _syntax_problem(shown: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
-    """语法错误 → 问题；常见的两种笔误附上改法。"""
+def _syntax_problem(shown: str, text: str, error: yaml.YAMLError) -> Problem:
+    """语法错误 → 问题；常见的几种笔误附上改法。"""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return Problem(shown, 0, 0, "", f"is not YAML: {str(error).splitlines()[0]}")
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
     message = f"YAML syntax: {error.problem or error.context}"
     lines = text.splitlines()
     written = lines[line - 1] if 0 < line <= len(lines) else ""
+    return Problem(shown, line, column, "", message + _slip(written, message))
+
+
+def _slip(written: str, message: str) -> str:
+    """出错的那一行多半是哪种笔误、怎样改；看不出为空。"""
     if "${" in written and ("[" in written or "{" in written.replace("${", "")):
-        message += '; inside [ ] and { } write "${NAME}" in quotes'
-    elif "\t" in written[: len(written) - len(written.lstrip())]:
-        message += "; indent with spaces, not tabs"
-    return Problem(shown, line, column, "", message)
+        return '; inside [ ] and { } write "${NAME}" in quotes'
+    if "\t" in written[: len(written) - len(written.lstrip())]:
+        return "; indent with spaces, not tabs"
+    if "mapping values" in message:
+        return '; indent it like its neighbours, or put text with ": " in quotes and close them'
+    return ""
 
 
 class _Reader:

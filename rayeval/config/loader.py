@@ -21,6 +21,7 @@ from rayeval.errors import ConfigError, Problem
 
 M = TypeVar("M", bound=Model)
 _SUFFIXES = (".yaml", ".yml")
+_HOME = "scenarios"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class ConfigLoader:
     def load_matrix(self) -> MatrixFile:
         """只读 matrix.yaml；有错抛 ConfigError。"""
         self._problems = []
-        found = self._single("matrix.yaml", required=not (self._root / "scenarios").is_dir())
+        found = self._single("matrix.yaml", required=not (self._root / _HOME).is_dir())
         matrix = self._value(found, MatrixFile)
         if self._problems:
             raise ConfigError(_first_of_each(self._problems))
@@ -93,12 +94,11 @@ class ConfigLoader:
         self._problems = []
         tree = ConfigTree(self._root, env=self._env)
         if not self._root.is_dir():
-            message = "no such directory; name the configuration directory with --config"
-            return tree, [Problem(str(self._shown), 0, 0, "", message)]
+            return tree, [self._no_directory()]
         documents = crosscheck.Documents(
             matrix=self._single("matrix.yaml", required=False),
             providers=self._single("providers.yaml", required=False),
-            scenarios=self._folder("scenarios", required=True),
+            scenarios=self._folder(_HOME, required=True),
             functional=self._folder("tests/functional", required=False),
             perf=self._folder("tests/perf", required=False),
             accuracy=self._folder("tests/accuracy", required=False),
@@ -115,6 +115,15 @@ class ConfigLoader:
         tree.scenarios = _ordered(scenarios, tree.matrix)
         self._problems += crosscheck.check(documents, str(self._shown), self._env)
         return tree, _first_of_each(self._problems)
+
+    def _no_directory(self) -> Problem:
+        """没有这个目录；给的是其中的一份文件，就说该给哪个目录。"""
+        message = "no such directory; name the configuration directory with --config"
+        if self._root.is_file():
+            above = list(self._shown.parents)
+            roots = (p for p in above[:3] if (p / "matrix.yaml").exists() or (p / _HOME).is_dir())
+            message = f"this is a file; name its directory: --config {next(roots, above[0])}"
+        return Problem(str(self._shown), 0, 0, "", message)
 
     def _astray(self) -> Iterator[Problem]:
         """没有 matrix.yaml 而旁边有个像它的：名字写错了，不能当作没有矩阵。"""

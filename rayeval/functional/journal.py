@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,10 @@ from rayeval.functional.board import Board
 from rayeval.functional.context import SuiteContext
 from rayeval.functional.crew import Crew
 from rayeval.functional.deadline import deadline
-from rayeval.functional.exchange import CaseTimeout, ServiceGone, ServiceTrouble
-from rayeval.functional.expect import Broken
+from rayeval.functional.exchange import CaseTimeout, ServiceGone
 from rayeval.functional.lines import Collected, Finished, Line, Started, Stopped, encode
 from rayeval.functional.recorder import RecordingClient
+from rayeval.functional.sayings import error_text, failure_text, skip_reason, uncollected
 
 CLIENT = pytest.StashKey[RecordingClient]()
 CAPABILITY = pytest.StashKey[Capability]()
@@ -62,7 +61,7 @@ class Journal:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """有文件收集不了：用例写坏了，不能不声不响地少跑。"""
         if report.failed:
-            self._write(Stopped(_uncollected(report)))
+            self._write(Stopped(uncollected(report)))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """告诉 runner 将要跑哪些。"""
@@ -130,13 +129,13 @@ class Journal:
         error = call.excinfo.value if call.excinfo else None
         running.stalled = running.stalled or isinstance(error, CaseTimeout | ServiceGone)
         if report.skipped:
-            running.outcome, running.message = Outcome.SKIP, _skip_reason(report, error)
+            running.outcome, running.message = Outcome.SKIP, skip_reason(report, error)
             return report
         broken = isinstance(error, AssertionError | pytest.fail.Exception)
         if report.when == "call" and broken:
-            running.outcome, running.message = Outcome.FAIL, _failure_text(item, error, report)
+            running.outcome, running.message = Outcome.FAIL, failure_text(item, error, report)
         elif running.outcome is not Outcome.FAIL:
-            running.outcome, running.message = Outcome.ERROR, _error_text(report, call)
+            running.outcome, running.message = Outcome.ERROR, error_text(report, call)
         return report
 
     def case_id(self, item: pytest.Item) -> str:
@@ -215,44 +214,3 @@ def _module(path: Path, root: Path | None) -> str:
     inside = root is not None and path.is_relative_to(root)
     parts = path.relative_to(root).parts[:-1] if inside and root is not None else ()
     return ".".join([*parts, path.stem.removeprefix("test_")])
-
-
-def _uncollected(report: pytest.CollectReport) -> str:
-    """收集不了的文件：首行是那个异常与行号，下面是全文的末尾。"""
-    text = report.longreprtext
-    told = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
-    lines = re.findall(rf'{re.escape(Path(report.nodeid).name)}(?:", line |:)(\d+)', text)
-    place = f"{report.nodeid}:{lines[-1]}" if lines else report.nodeid
-    head = told[-1] if told else text.partition("\n")[0]
-    return f"cannot collect {place}: {head}\n{text[-2000:]}"
-
-
-def _failure_text(item: pytest.Item, error: BaseException | None, report: pytest.TestReport) -> str:
-    """没过的一句话与细节；不是我们的 expect 写的，首行先说用例的文档字符串：它许诺了什么。"""
-    text = str(error) or report.longreprtext
-    doc = (getattr(getattr(item, "function", None), "__doc__", None) or "").strip()
-    if isinstance(error, Broken) or not doc:
-        return text
-    head = doc.splitlines()[0].strip()
-    return f"expected: {head.removesuffix('.').removesuffix('。')}; came: {text}"
-
-
-def _skip_reason(report: pytest.TestReport, error: BaseException | None) -> str:
-    """跳过的理由；预期失败（xfail）也算跳过，理由写明。"""
-    if hasattr(report, "wasxfail"):
-        return f"expected to fail: {report.wasxfail} {error or ''}".strip()
-    if isinstance(report.longrepr, tuple):
-        return str(report.longrepr[2]).removeprefix("Skipped: ")
-    return str(error or "")
-
-
-def _error_text(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str:
-    """出错的一句话与位置：哪个阶段、什么异常、哪一行。"""
-    if call.excinfo is None:
-        return report.longreprtext
-    place = call.excinfo.traceback[-1]
-    error = call.excinfo.value
-    if isinstance(error, ServiceTrouble):
-        return str(error)
-    said = call.excinfo.exconly(tryshort=True)
-    return f"{said}\nin the {report.when} of the case, {Path(place.path).name}:{place.lineno + 1}"

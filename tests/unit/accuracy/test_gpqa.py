@@ -112,7 +112,8 @@ def test_load_items_reads_samples_and_repeats_as_the_profile_says():
     ("content", "message"),
     [
         ("Question,Correct Answer\nq,a\n", "missing columns: Incorrect Answer 1, Incorrect"),
-        ("", "missing columns: Question"),
+        ("", "not a CSV of questions: its first line has none of the columns Question"),
+        ("# A title\n\nText.\n", "not a CSV of questions"),
         (HEADER, "no questions"),
         (HEADER + "q,a,b,c,d\nq,a,,c,d\n", r"x.csv:3:1: Incorrect Answer 1: .*no text"),
         (HEADER + "q,a,b,c\n", "Incorrect Answer 3: .*no text"),

@@ -1,9 +1,15 @@
 """点名一个服务：地址、密钥、提供方。"""
 
+import contextlib
+from types import SimpleNamespace
+
+import httpx
 import pytest
 from pydantic import SecretStr
 
-from rayeval.errors import ConfigError, UsageError
+from rayeval import one_service
+from rayeval.client.openai import Reply
+from rayeval.errors import ConfigError, NotReadyError, UsageError
 from rayeval.one_service import ServiceFlags, check_url, external_scenario
 
 URL = "http://127.0.0.1:8000/v1"
@@ -104,3 +110,37 @@ def test_a_bad_header_is_told_without_its_value():
 def test_a_proxy_in_between_is_refused():
     with pytest.raises(UsageError, match="proxy"):
         made({"HTTP_PROXY": "http://p:1"}, url="http://192.0.2.1/v1", model="m")
+
+
+@pytest.fixture
+def knocked(monkeypatch):
+    """敲门的话：客户端换成一个照说的办的，给出报错的那句。"""
+
+    def told(url, answer):
+        def get(path):
+            if isinstance(answer, Exception):
+                raise answer
+            return Reply(answer, "", None, {}, 0.0)
+
+        client = SimpleNamespace(get=get)
+        opened = lambda *_, **__: contextlib.nullcontext(client)  # noqa: E731
+        monkeypatch.setattr(one_service, "OpenAIClient", opened)
+        with pytest.raises((UsageError, NotReadyError)) as caught:
+            external_scenario(ServiceFlags(url=url), {}, probe=True)
+        return str(caught.value)
+
+    return told
+
+
+def test_a_version_that_answers_404_is_a_wrong_url_not_a_missing_model(knocked):
+    told = knocked("http://host/v2", 404)
+    assert told.startswith("URL 'http://host/v2': http://host/v2/models answers 404; write ")
+    assert "write http://host/v1, or name the model with --model" in told
+    assert "answers 404; mend it, or name" in knocked(URL, 404)
+    assert knocked(URL, 500).startswith("--model: ")
+
+
+def test_a_time_out_in_the_tls_handshake_mentions_plain_http(knocked):
+    assert "plain http" in knocked("https://host/v1", httpx.ConnectTimeout("handshake"))
+    assert "plain http" not in knocked("http://host/v1", httpx.ConnectTimeout("syn"))
+    assert "plain http" not in knocked("https://host/v1", httpx.ReadTimeout("silence"))

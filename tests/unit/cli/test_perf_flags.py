@@ -2,6 +2,7 @@
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from rayeval.cli import cli
 from rayeval.domain.perf import PerfSpec
@@ -141,3 +142,12 @@ def test_a_bad_flag_is_told_by_its_name_with_the_mend(words, flag, mend):
 def test_all_bad_flags_are_told_at_once():
     told = problem("-w", "x", "--top-p", "3", "-e", "0").splitlines()
     assert {line.partition(":")[0] for line in told} == {"--warmup", "--top-p", "--epochs"}
+
+
+def test_help_says_what_each_flag_does_when_not_given():
+    env = {"COLUMNS": "80", "TERMINAL_WIDTH": "80"}
+    text = CliRunner(env=env).invoke(cli, ["perf", "--help"]).output
+    shown = " ".join(text.replace("│", " ").split())
+    assert "[default: (" not in shown
+    for usual in ("1", "128", "ignore-eos", "no-min-tokens", "stream"):
+        assert f"[default: {usual}]" in shown

@@ -79,10 +79,10 @@ def test_asking_to_push_without_a_gateway_fails_before_anything_is_measured():
     [
         (["push"], "name a stored run"),
         (["push", "x", "--retire", "y"], "one of them"),
-        (["push", "nowhere"], "no report.json there"),
+        (["push", "nowhere"], "nowhere: does not exist"),
         (["push", "--retire", "y"], "PROM_PUSHGATEWAY_URL"),
         (["push", "--retire", "y", "--url", "ftp://u:s3cret-s3cret@x"], "write http://HOST:PORT"),
-        (["export", "nowhere"], "no report.json there"),
+        (["export", "nowhere"], "nowhere: does not exist"),
         (["export", "x", "--format", "pdf"], "write one of metrics"),
     ],
 )

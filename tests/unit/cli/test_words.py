@@ -55,3 +55,18 @@ def test_no_configuration_is_no_words(tmp_path, place):
 def test_a_metavar_that_lists_words_completes_them(metavar, known):
     complete = words.listed(metavar)
     assert (complete and complete("")) == known
+
+
+def test_runs_are_those_under_the_artifacts_the_newest_first(tmp_path, monkeypatch):
+    for stamp in ("20260101T000000Z", "20260102T000000Z", "20260103T000000Z"):
+        folder = tmp_path / "artifacts" / "runs" / stamp
+        folder.mkdir(parents=True)
+        (folder / "command.json").write_text(f'{{"run_id": "{stamp}-abc"}}')
+    (folder / "command.json").write_text("{")
+    (tmp_path / "artifacts" / "runs" / "pipe").mkdir()
+    os.mkfifo(tmp_path / "artifacts" / "runs" / "pipe" / "command.json")
+    monkeypatch.chdir(tmp_path)
+    told = words.runs(SimpleNamespace(params={}), "2026")
+    assert told == ["20260102T000000Z-abc", "20260101T000000Z-abc"]
+    assert words.runs(SimpleNamespace(params={"artifacts": tmp_path / "artifacts"}), "2027") == []
+    assert words.runs(SimpleNamespace(params={"artifacts": tmp_path / "nowhere"}), "") == []

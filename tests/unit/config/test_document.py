@@ -61,6 +61,8 @@ def test_a_duplicate_key_names_both_lines(tmp_path):
         ("a: 1\n\tb: 2\n", 2, "spaces, not tabs"),
         ('a: 1\nb: [${X}, "y"]\n', 2, 'write "${NAME}" in quotes'),
         ("a: *nowhere\n", 1, "alias"),
+        ("a: 1\n  b: 2\n", 2, "indent it like its neighbours"),
+        ("a: tcp: x\n", 1, 'put text with ": " in quotes'),
         ("a: 1\n---\nb: 2\n", 2, "document"),
         ("a: !!python/object:os.system x\n", 1, "tag"),
         ("a: &x [*x]\n", 1, "alias must not contain itself"),

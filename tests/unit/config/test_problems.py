@@ -270,3 +270,17 @@ def test_a_section_whose_lines_are_all_commented_out_is_the_default(tree):
         "scenarios/one.yaml", "provider: here", "provider: here\nlabels:\n# a: b\nreasoning:"
     )
     assert tree.load().plans[0].scenario.labels == {}
+
+
+@pytest.mark.parametrize("name", ["matrix.yaml", "scenarios/one.yaml", "tests/perf/pr.yaml"])
+def test_a_file_of_the_configuration_in_its_place_is_told_with_its_directory(tree, name):
+    root = tree.root
+    told = f"{root / name}: this is a file; name its directory: --config {root}"
+    assert [str(problem) for problem in validate(root / name, tree.env)] == [told]
+
+
+def test_a_field_of_a_section_at_the_top_level_is_told_with_its_section(tree):
+    tree.change("scenarios/one.yaml", "model: m", "model: m\nbase_url: http://h/v1")
+    [problem] = tree.problems()
+    assert "base_url: unknown field 'base_url'; known: id, mode" in problem
+    assert problem.endswith("; it belongs under service:")
