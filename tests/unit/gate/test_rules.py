@@ -215,7 +215,7 @@ def test_a_rise_is_told_and_chance_is_not(reports):
 
 @pytest.mark.parametrize(
     ("unparsed", "truncated", "words"),
-    [(0.5, 0.0, None), (0.51, 0.2, "see the html"), (1.0, 0.9, "max_tokens is too small")],
+    [(0.5, 0.0, None), (0.51, 0.2, "see the answers"), (1.0, 0.9, "max_tokens is too small")],
 )
 def test_a_score_of_answers_that_name_no_option_is_doubtful(reports, unparsed, truncated, words):
     result = reports.accuracy(unparsed_ratio=unparsed, truncated_ratio=truncated)
