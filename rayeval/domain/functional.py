@@ -101,6 +101,14 @@ class FunctionalSpec(Model):
 
 
 @dataclass(frozen=True, slots=True)
+class SuiteSize:
+    """一个套件收齐了：它要跑 `cases` 个用例，-k 去掉的不算。"""
+
+    suite: str
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """一次往返的留痕：请求体、状态码、回复（截短、去密）。"""
 

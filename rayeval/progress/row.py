@@ -105,8 +105,8 @@ class Row:
         return gained / (now - at) if now - at > SETTLED_S and gained else None
 
     def eta_s(self, now: float) -> float | None:
-        """当前阶段按至今的速率还剩多久；说不准为 None。"""
-        if not self.busy or not self.total or not self.done:
+        """当前阶段按至今的速率还剩多久；说不准为 None。用例长短不一，功能阶段不说。"""
+        if not self.busy or not self.total or not self.done or self.stage == "functional":
             return None
         share = self.done / self.total
         if self.stage == "accuracy" and share < SPEAKS_FROM:

@@ -82,8 +82,10 @@ def _perf(row: Row, now: float, glyphs: Glyphs) -> Iterator[Segment]:
 
 
 def _functional(row: Row, now: float, glyphs: Glyphs) -> Iterator[Segment]:  # noqa: ARG001
-    """几个用例有了结局，几个没过，最近的是哪个。"""
-    yield f"{row.cases} cases" if row.cases else "", ""
+    """几个用例有了结局（总数知道了就说），几个没过，最近的是哪个。"""
+    done = max(row.done, row.cases)  # 接着跑时，先前做完的只在 done 里
+    total = f"/{max(row.total, done)}" if row.total else ""
+    yield f"{done}{total} cases" if done or total else "", ""
     yield f"not passed {row.bad_cases}" if row.cases else "", "red" if row.bad_cases else ""
     yield row.note, "dim"
 
