@@ -48,6 +48,7 @@ class Row:
     counters: Counters | None = None
     cell: Cell | None = None
     epoch: int = 0
+    limit_s: float = 0.0
     cases: int = 0
     bad_cases: int = 0
     began: float = 0.0
@@ -126,6 +127,7 @@ class Row:
         self.began = self.began or now
         self.stage, self.note, self.since, self._measuring = stage, note, now, now
         self.done = self.total = self.epoch = 0
+        self.limit_s = 0.0
         self.counters = self.cell = None
         self._samples.clear()
 
@@ -136,7 +138,7 @@ class Row:
         if event.cell != self.cell:
             self._samples.clear()
         self.note, self.done, self.total = event.note, event.done, event.total
-        self.cell, self.epoch = event.cell, event.epoch
+        self.cell, self.epoch, self.limit_s = event.cell, event.epoch, event.limit_s
         self.counters = event.counters or self.counters
         if self.counters is None:
             return

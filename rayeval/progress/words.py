@@ -49,7 +49,8 @@ def glyphs_of(encoding: str | None) -> Glyphs:
 
 def segments(row: Row, now: float, glyphs: Glyphs, bar: int = 0) -> list[Segment]:
     """当前阶段的几截，要紧的在前；`bar` 是进度条的格数。"""
-    parts = [(f"{row.stage} {span(now - row.since)}", "cyan")]
+    limit = f" of {span(row.limit_s)}" if row.limit_s else ""
+    parts = [(f"{row.stage} {span(now - row.since)}{limit}", "cyan")]
     parts += _BY_STAGE.get(row.stage, _note)(row, now, glyphs)
     if bar and row.total:
         full = min(bar, bar * row.done // row.total)
