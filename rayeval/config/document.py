@@ -106,6 +106,11 @@ def read(path: Path, shown: str, env: Mapping[str, str]) -> Document:
     except yaml.YAMLError as error:
         reason = str(error).splitlines()[0]
         return _broken(document, Problem(shown, 0, 0, "", f"is not YAML: {reason}"))
+    return _filled(document, node, env)
+
+
+def _filled(document: Document, node: yaml.Node | None, env: Mapping[str, str]) -> Document:
+    """把读出的树装进 `document`；空文件是空的映射，嵌套太深的整份不可用。"""
     if node is None:
         document.data = {}
         document.values[()] = Spot(1, 1)
@@ -114,7 +119,7 @@ def read(path: Path, shown: str, env: Mapping[str, str]) -> Document:
         document.data = _Reader(document, env).value(node, ())
     except RecursionError:
         message = "lists or mappings are nested too deeply"
-        return _broken(document, Problem(shown, 1, 1, "", message))
+        return _broken(document, Problem(document.shown, 1, 1, "", message))
     return document
 
 
