@@ -22,6 +22,8 @@ SUITES: tuple[str, ...] = (
 
 PROBE_SUITE = "capabilities"
 """能力探测的套件名；它先于别的套件跑，不在 SUITES 里。"""
+EVERY_SUITE = "*"
+"""不是套件：只数各套件有几个用例的那件任务。"""
 
 FEATURES: tuple[str, ...] = (
     *("completions", "echo", "function_call", "tools", "tool_choice_required"),

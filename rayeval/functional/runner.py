@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rayeval.domain.functional import (
+    EVERY_SUITE,
     PROBE_SUITE,
     Capability,
     CaseResult,
@@ -19,6 +20,7 @@ from rayeval.domain.functional import (
 from rayeval.domain.scenario import Scenario
 from rayeval.domain.service import Endpoint
 from rayeval.functional.context import SuiteContext
+from rayeval.functional.counting import count_suites
 from rayeval.functional.lines import Collected, Finished, Line, Lost, Started, Stopped
 from rayeval.functional.process import SuiteProcess
 
@@ -67,8 +69,11 @@ def run_suite(task: SuiteTask) -> Iterator[SuiteSize | CaseResult]:
     """跑一件任务：收齐了说有几个，一个用例结束就给出它；服务与用例的毛病都是数据，不抛。
 
     一个用例也没跑、进程死掉、超时不退，各给出一个 ERROR；没轮到的用例也各记 ERROR。
-    提前关闭（GeneratorExit）或中断时，杀掉整个进程组。
+    提前关闭（GeneratorExit）或中断时，杀掉整个进程组。EVERY_SUITE 只数，不跑。
     """
+    if task.suite == EVERY_SUITE:
+        yield from count_suites(task, SUITES_DIR)
+        return
     folder = PROBE_DIR if task.suite == PROBE_SUITE else SUITES_DIR
     target = Path(task.target) if task.target else folder / f"test_{task.suite}.py"
     if not target.exists():

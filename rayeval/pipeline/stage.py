@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from rayeval.domain.accuracy import Exam
 from rayeval.domain.events import CaseFinished, CellFinished, Event, Progress, SuiteFinished
 from rayeval.domain.functional import (
+    EVERY_SUITE,
+    PROBE_SUITE,
     Capability,
     CaseResult,
     Outcome,
@@ -22,6 +24,7 @@ from rayeval.domain.run import ScenarioPlan
 from rayeval.domain.service import Endpoint
 from rayeval.domain.verdict import GateSpec
 from rayeval.errors import ServiceLostError
+from rayeval.functional.counting import counting_task
 from rayeval.functional.runner import probe_task, run_suite, suite_tasks
 from rayeval.gate.robust import doubtful
 from rayeval.perf.crew import LoadCrew
@@ -81,7 +84,7 @@ def functional(bench: Bench) -> Outcomes:
     probes = (probe_task(scenario, bench.endpoint, spec),) if spec.probe else ()
     tally = _tally(bench, (*probes, *suite_tasks(scenario, bench.endpoint, spec)))
     if probes:
-        probed = yield from _suites(bench, probes, tally)
+        probed = yield from _suites(bench, (*probes, *_counting(bench)), tally)
         capabilities = capability_map(probed)
     tasks = suite_tasks(scenario, bench.endpoint, spec, capabilities)
     cases = yield from _suites(bench, tasks, tally)
@@ -105,6 +108,15 @@ def _tally(bench: Bench, tasks: Iterable[SuiteTask]) -> Tally:
     return tally
 
 
+def _counting(bench: Bench) -> tuple[SuiteTask, ...]:
+    """探测占着一个位子时，另一个位子数一数各套件；要为此多等的就不数。"""
+    spec, known = bench.plan.functional, bench.done.suites
+    if spec is None or spec.workers == 1 or PROBE_SUITE in known:
+        return ()
+    left = spec.model_copy(update={"suites": tuple(s for s in spec.suites if s not in known)})
+    return (counting_task(bench.plan.scenario, bench.endpoint, left),) if left.suites else ()
+
+
 def _suites(
     bench: Bench, tasks: Sequence[SuiteTask], tally: Tally
 ) -> Generator[Event, None, list[CaseResult]]:
@@ -116,6 +128,8 @@ def _suites(
     profile = Profile(Kind.SUITE, width=spec.workers if spec is not None else None)
     for emission in bench.executor.fan_out(run_suite, tasks, profile, pulse=bench.pulse):
         said, suite = emission.event, emission.item.suite
+        if suite == EVERY_SUITE and said is None:
+            continue  # 数完了，或没数出来：各套件跑起来时自己会说
         if emission.crash is not None:
             said = _crashed_suite(suite, emission.crash)
         if isinstance(said, SuiteSize):

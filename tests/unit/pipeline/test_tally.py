@@ -29,7 +29,7 @@ class Scripted:
 
     def fan_out(self, fn, items, profile, *, pulse):
         for index, item in enumerate(items):
-            for said in self.script[item.suite]:
+            for said in self.script.get(item.suite, ()):
                 if isinstance(said, Crash):
                     yield Emission(index, item, crash=said)
                     break
@@ -43,7 +43,7 @@ def counts():
     """跑一遍功能阶段，给出各次进展的（做完的，总数）。"""
 
     def play(script, **changes):
-        suites = tuple(name for name in script if name != "capabilities")
+        suites = tuple(name for name in script if name not in {"capabilities", "*"})
         spec = FunctionalSpec(suites=suites, probe="capabilities" in script)
         plan = ScenarioPlan(scenario=bare_scenario(ENDPOINT, {}), functional=spec)
         bench = Bench(plan, ENDPOINT, Scripted(script), None, lambda: None, "r")
@@ -91,3 +91,24 @@ def test_a_suite_without_cases_does_not_hide_the_total():
     tally.expect(SuiteSize("a", 0))
     tally.expect(SuiteSize("b", 2))
     assert tally.total == 2
+
+
+@pytest.mark.parametrize("counting", [[], [Crash("worker_died", "killed")]])
+def test_suites_that_could_not_be_counted_ahead_say_their_count_themselves(counts, counting):
+    probe, guided = (case("capabilities"),), [SuiteSize("guided", 1), case("guided")]
+    seen = counts({"capabilities": probe, "*": counting, "guided": guided})
+    assert seen[-1] == (2, 2)
+
+
+def test_total_is_known_before_the_suites_run_when_they_were_counted_beside_the_probe(counts):
+    seen = counts(
+        {
+            "capabilities": [SuiteSize("capabilities", 1), case("capabilities")],
+            "*": [SuiteSize("guided", 1), SuiteSize("reasoning", 1)],
+            "guided": [SuiteSize("guided", 1), case("guided")],
+            "reasoning": [SuiteSize("reasoning", 1), case("reasoning")],
+        }
+    )
+    assert seen[3:5] == [(1, 0), (1, 3)]
+    assert {total for _, total in seen[4:]} == {3}
+    assert seen[-1] == (3, 3)
