@@ -23,7 +23,10 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """一个阶段的进展：总数未知时 total 为 0；`note` 是一句人话；`epoch` 从 1 起，0 是没有。"""
+    """一个阶段的进展：总数未知时 total 为 0；`note` 是一句人话；`epoch` 从 1 起，0 是没有。
+
+    `limit_s` 是这个阶段从开始起至多走多久，0 是没有限期。
+    """
 
     stage: str
     note: str = ""
@@ -32,6 +35,7 @@ class Progress:
     counters: Counters | None = None
     cell: Cell | None = None
     epoch: int = 0
+    limit_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

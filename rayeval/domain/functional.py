@@ -22,6 +22,8 @@ SUITES: tuple[str, ...] = (
 
 PROBE_SUITE = "capabilities"
 """能力探测的套件名；它先于别的套件跑，不在 SUITES 里。"""
+EVERY_SUITE = "*"
+"""不是套件：只数各套件有几个用例的那件任务。"""
 
 FEATURES: tuple[str, ...] = (
     *("completions", "echo", "function_call", "tools", "tool_choice_required"),
@@ -98,6 +100,14 @@ class FunctionalSpec(Model):
     params: dict[str, ParamRange] = Field(
         default_factory=dict, description="boundary values by parameter name, for params_boundary"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteSize:
+    """一个套件收齐了：它要跑 `cases` 个用例，-k 去掉的不算。"""
+
+    suite: str
+    cases: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,19 @@ _INTERRUPT_S = 2.0
 class SuiteProcess:
     """一个在自己进程组里的 pytest；离开上下文时它与它的子孙都已不在。"""
 
-    def __init__(self, context_json: str, target: Path, select_expression: str | None) -> None:
-        """记下要跑什么；进入上下文时才起。"""
+    def __init__(
+        self,
+        context_json: str,
+        target: Path,
+        select_expression: str | None,
+        *,
+        collect_only: bool = False,
+    ) -> None:
+        """记下要跑什么；进入上下文时才起。`collect_only` 的只收集，一个用例也不跑。"""
         self._context_json = context_json
         self._target = target
         self._select = select_expression
+        self._collect_only = collect_only
         self._buffer = b""
 
     def __enter__(self) -> SuiteProcess:
@@ -142,6 +150,7 @@ class SuiteProcess:
         """pytest 的命令行；不受当前目录与任何 pytest 配置文件影响。"""
         root = self._target if self._target.is_dir() else self._target.parent
         chosen = ["-k", self._select] if self._select else []
+        chosen += ["--collect-only"] if self._collect_only else []
         return [
             *(sys.executable, "-P", "-m", "pytest", str(self._target), *chosen),
             *("-p", PLUGIN, "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(root)),

@@ -1,4 +1,4 @@
-"""一个套件一个 pytest 进程：排出任务，起进程，边跑边给出 CaseResult。"""
+"""一个套件一个 pytest 进程：排出任务，起进程，边跑边给出 SuiteSize 与 CaseResult。"""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rayeval.domain.functional import (
+    EVERY_SUITE,
     PROBE_SUITE,
     Capability,
     CaseResult,
     FunctionalSpec,
     Outcome,
+    SuiteSize,
     SuiteTask,
 )
 from rayeval.domain.scenario import Scenario
 from rayeval.domain.service import Endpoint
 from rayeval.functional.context import SuiteContext
+from rayeval.functional.counting import count_suites
 from rayeval.functional.lines import Collected, Finished, Line, Lost, Started, Stopped
 from rayeval.functional.process import SuiteProcess
 
@@ -62,12 +65,15 @@ def suite_tasks(
     return tuple(tasks)
 
 
-def run_suite(task: SuiteTask) -> Iterator[CaseResult]:
-    """跑一件任务：一个用例结束就给出它；服务的毛病、用例的毛病都是数据，不抛。
+def run_suite(task: SuiteTask) -> Iterator[SuiteSize | CaseResult]:
+    """跑一件任务：收齐了说有几个，一个用例结束就给出它；服务与用例的毛病都是数据，不抛。
 
     一个用例也没跑、进程死掉、超时不退，各给出一个 ERROR；没轮到的用例也各记 ERROR。
-    提前关闭（GeneratorExit）或中断时，杀掉整个进程组。
+    提前关闭（GeneratorExit）或中断时，杀掉整个进程组。EVERY_SUITE 只数，不跑。
     """
+    if task.suite == EVERY_SUITE:
+        yield from count_suites(task, SUITES_DIR)
+        return
     folder = PROBE_DIR if task.suite == PROBE_SUITE else SUITES_DIR
     target = Path(task.target) if task.target else folder / f"test_{task.suite}.py"
     if not target.exists():
@@ -119,13 +125,14 @@ class _Watch:
     lost: list[str] = field(default_factory=list)
     verdict: str | None = None
 
-    def take(self, lines: Sequence[Line]) -> Iterator[CaseResult]:
-        """记下各行，给出其中有了结局的用例。"""
+    def take(self, lines: Sequence[Line]) -> Iterator[SuiteSize | CaseResult]:
+        """记下各行，给出其中有了结局的用例，与收齐的个数。"""
         for line in lines:
             self.since = self.clock
             match line:
                 case Collected(ids=ids, deselected=deselected):
                     self.waiting, self.deselected = list(ids), deselected
+                    yield SuiteSize(self.suite, len(ids))
                 case Started(case_id=case_id, pid=pid):
                     self.running[case_id] = _Run(pid, self.since)
                     _drop(self.waiting, case_id)

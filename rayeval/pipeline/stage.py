@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rayeval.domain.accuracy import Exam
 from rayeval.domain.events import CaseFinished, CellFinished, Event, Progress, SuiteFinished
 from rayeval.domain.functional import (
+    EVERY_SUITE,
+    PROBE_SUITE,
     Capability,
     CaseResult,
     Outcome,
+    SuiteSize,
     SuiteTask,
     capability_map,
 )
@@ -22,6 +24,7 @@ from rayeval.domain.run import ScenarioPlan
 from rayeval.domain.service import Endpoint
 from rayeval.domain.verdict import GateSpec
 from rayeval.errors import ServiceLostError
+from rayeval.functional.counting import counting_task
 from rayeval.functional.runner import probe_task, run_suite, suite_tasks
 from rayeval.gate.robust import doubtful
 from rayeval.perf.crew import LoadCrew
@@ -29,6 +32,7 @@ from rayeval.perf.drive import drive
 from rayeval.pipeline.examine import Room, examine
 from rayeval.pipeline.executor import Crash, Executor, Kind, Profile
 from rayeval.pipeline.fold import Fold
+from rayeval.pipeline.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,44 +79,70 @@ def functional(bench: Bench) -> Outcomes:
     """
     spec = bench.plan.functional
     assert spec is not None  # noqa: S101 计划了才会来
-    scenario, seen = bench.plan.scenario, Counter(case.outcome for case in bench.done.cases)
+    scenario = bench.plan.scenario
     capabilities: tuple[Capability, ...] = ()
-    if spec.probe:
-        probed = yield from _suites(bench, (probe_task(scenario, bench.endpoint, spec),), seen)
+    probes = (probe_task(scenario, bench.endpoint, spec),) if spec.probe else ()
+    tally = _tally(bench, (*probes, *suite_tasks(scenario, bench.endpoint, spec)))
+    if probes:
+        probed = yield from _suites(bench, (*probes, *_counting(bench)), tally)
         capabilities = capability_map(probed)
     tasks = suite_tasks(scenario, bench.endpoint, spec, capabilities)
-    cases = yield from _suites(bench, tasks, seen)
+    cases = yield from _suites(bench, tasks, tally)
     ran = [c for c in cases if not c.case_id.endswith("/session") or c.outcome is not Outcome.SKIP]
     if tasks and not ran:
         chosen = f" matches {spec.select!r}" if spec.select else " ran"
         return Status.ERROR, f"no case{chosen}"
-    bad = seen[Outcome.FAIL] + seen[Outcome.ERROR]
+    bad = tally.outcomes[Outcome.FAIL] + tally.outcomes[Outcome.ERROR]
     if bad:
-        return Status.FAIL, f"{bad} of {seen.total()} cases did not pass"
+        return Status.FAIL, f"{bad} of {tally.outcomes.total()} cases did not pass"
     return Status.PASS, ""
 
 
+def _tally(bench: Bench, tasks: Iterable[SuiteTask]) -> Tally:
+    """这个阶段的数；测过的套件照搬，已经齐了。"""
+    tally = Tally(task.suite for task in tasks)
+    for case in bench.done.cases:
+        tally.count(case, case.suite)
+    for suite in bench.done.suites:
+        tally.close(suite)
+    return tally
+
+
+def _counting(bench: Bench) -> tuple[SuiteTask, ...]:
+    """探测占着一个位子时，另一个位子数一数各套件；要为此多等的就不数。"""
+    spec, known = bench.plan.functional, bench.done.suites
+    if spec is None or spec.workers == 1 or PROBE_SUITE in known:
+        return ()
+    left = spec.model_copy(update={"suites": tuple(s for s in spec.suites if s not in known)})
+    return (counting_task(bench.plan.scenario, bench.endpoint, left),) if left.suites else ()
+
+
 def _suites(
-    bench: Bench, tasks: Sequence[SuiteTask], seen: Counter[Outcome]
+    bench: Bench, tasks: Sequence[SuiteTask], tally: Tally
 ) -> Generator[Event, None, list[CaseResult]]:
-    """跑几个套件，边跑边说，返回全部用例；各结局记进 `seen`。测过的套件不重跑。"""
+    """跑几个套件，边跑边说，返回全部用例；各结局记进 `tally`。测过的套件不重跑。"""
     wanted = {task.suite for task in tasks}
     cases = [case for case in bench.done.cases if case.suite in wanted]
     tasks = [task for task in tasks if task.suite not in bench.done.suites]
     spec = bench.plan.functional
     profile = Profile(Kind.SUITE, width=spec.workers if spec is not None else None)
     for emission in bench.executor.fan_out(run_suite, tasks, profile, pulse=bench.pulse):
-        case = emission.event
-        if emission.ended:
-            yield SuiteFinished(emission.item.suite)
+        said, suite = emission.event, emission.item.suite
+        if suite == EVERY_SUITE and said is None:
+            continue  # 数完了，或没数出来：各套件跑起来时自己会说
         if emission.crash is not None:
-            case = _crashed_suite(emission.item.suite, emission.crash)
-        if case is None:
-            continue
-        cases.append(case)
-        seen[case.outcome] += 1
-        yield CaseFinished(case)
-        yield Progress("functional", note=case.case_id, done=seen.total())
+            said = _crashed_suite(suite, emission.crash)
+        if isinstance(said, SuiteSize):
+            tally.expect(said)
+        elif said is not None:
+            cases.append(said)
+            tally.count(said, suite)
+            yield CaseFinished(said)
+        if emission.event is None:
+            tally.close(suite)
+        if emission.ended:
+            yield SuiteFinished(suite)
+        yield tally.progress()
     return cases
 
 

@@ -6,7 +6,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 
-from rayeval.domain.events import CaseFinished, Event, Progress, StageFinished, StageStarted
+from rayeval.domain.events import (
+    CaseFinished,
+    CellFinished,
+    Event,
+    Progress,
+    StageFinished,
+    StageStarted,
+)
 from rayeval.domain.functional import Outcome
 from rayeval.domain.load import Counters
 from rayeval.domain.perf import Cell, PerfSpec
@@ -48,6 +55,7 @@ class Row:
     counters: Counters | None = None
     cell: Cell | None = None
     epoch: int = 0
+    limit_s: float = 0.0
     cases: int = 0
     bad_cases: int = 0
     began: float = 0.0
@@ -56,6 +64,8 @@ class Row:
     results: dict[str, StageResult] = field(default_factory=dict)
     crash: Crash | None = None
     _measuring: float = 0.0
+    _counted: float = 0.0
+    _forecast: Forecast | None = None
     _samples: deque[tuple[float, int]] = field(default_factory=deque)
 
     def take(self, event: Event | Crash | None, now: float) -> None:
@@ -68,6 +78,8 @@ class Row:
             case CaseFinished(case=case):
                 self.cases += 1
                 self.bad_cases += case.outcome in {Outcome.FAIL, Outcome.ERROR}
+            case CellFinished(report=report) if self._forecast is not None:
+                self._forecast.learn(report.summary)
             case StageFinished(result=result):
                 self.began = self.began or now
                 self.results[result.stage] = result
@@ -105,16 +117,20 @@ class Row:
         return gained / (now - at) if now - at > SETTLED_S and gained else None
 
     def eta_s(self, now: float) -> float | None:
-        """当前阶段按至今的速率还剩多久；说不准为 None。"""
-        if not self.busy or not self.total or not self.done:
+        """当前阶段按至今的速率还剩多久；说不准为 None。用例长短不一，功能阶段不说。
+
+        压测算到最近一个请求做完时为止：长的请求在途中，不该越等剩得越多。
+        """
+        if not self.busy or not self.total or not self.done or self.stage == "functional":
             return None
         share = self.done / self.total
         if self.stage == "accuracy" and share < SPEAKS_FROM:
             return None
-        if self.stage == "perf" and self.perf is not None:
-            forecast = Forecast(self.perf)
-            share = forecast.share(self.done) if forecast.requests == self.total else share
-        return (now - self._measuring) * (1 / share - 1)
+        if self._forecast is None:
+            return (now - self._measuring) * (1 / share - 1)
+        if self._forecast.requests == self.total:
+            share = self._forecast.share(self.done)
+        return (self._counted - self._measuring) * (1 / share - 1)
 
     @property
     def measures_last(self) -> bool:
@@ -126,17 +142,22 @@ class Row:
         self.began = self.began or now
         self.stage, self.note, self.since, self._measuring = stage, note, now, now
         self.done = self.total = self.epoch = 0
+        self.limit_s = 0.0
         self.counters = self.cell = None
         self._samples.clear()
+        perf = self.perf if stage == "perf" else None
+        self._forecast = None if perf is None else Forecast(perf)
 
     def _advance(self, event: Progress, now: float) -> None:
         """有了进展；换了一批要做的（校准之后、复测）就从此刻算速率。"""
         if event.done < self.done or (event.total != self.total and not event.done):
             self._measuring = now
+        if event.done != self.done:
+            self._counted = now
         if event.cell != self.cell:
             self._samples.clear()
         self.note, self.done, self.total = event.note, event.done, event.total
-        self.cell, self.epoch = event.cell, event.epoch
+        self.cell, self.epoch, self.limit_s = event.cell, event.epoch, event.limit_s
         self.counters = event.counters or self.counters
         if self.counters is None:
             return

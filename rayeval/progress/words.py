@@ -49,7 +49,8 @@ def glyphs_of(encoding: str | None) -> Glyphs:
 
 def segments(row: Row, now: float, glyphs: Glyphs, bar: int = 0) -> list[Segment]:
     """当前阶段的几截，要紧的在前；`bar` 是进度条的格数。"""
-    parts = [(f"{row.stage} {span(now - row.since)}", "cyan")]
+    limit = f" of {span(row.limit_s)}" if row.limit_s else ""
+    parts = [(f"{row.stage} {span(now - row.since)}{limit}", "cyan")]
     parts += _BY_STAGE.get(row.stage, _note)(row, now, glyphs)
     if bar and row.total:
         full = min(bar, bar * row.done // row.total)
@@ -82,8 +83,10 @@ def _perf(row: Row, now: float, glyphs: Glyphs) -> Iterator[Segment]:
 
 
 def _functional(row: Row, now: float, glyphs: Glyphs) -> Iterator[Segment]:  # noqa: ARG001
-    """几个用例有了结局，几个没过，最近的是哪个。"""
-    yield f"{row.cases} cases" if row.cases else "", ""
+    """几个用例有了结局（总数知道了就说），几个没过，最近的是哪个。"""
+    done = max(row.done, row.cases)  # 接着跑时，先前做完的只在 done 里
+    total = f"/{max(row.total, done)}" if row.total else ""
+    yield f"{done}{total} cases" if done or total else "", ""
     yield f"not passed {row.bad_cases}" if row.cases else "", "red" if row.bad_cases else ""
     yield row.note, "dim"
 

@@ -105,10 +105,11 @@ class _Climber:
     def __init__(self, running: Running, budget: Budget, sleep: Callable[[float], None]) -> None:
         """还在地上。"""
         self._running, self._budget, self._sleep = running, budget, sleep
+        self._limit_s = budget.left  # 启动已用去的不算在就绪的限期里
 
     def climb(self, rung: Rung) -> Iterator[Progress | RungReached]:
         """在剩余预算内反复试一级，指数退避加抖动；上去了报 RungReached。"""
-        yield Progress("ready", note=f"waiting for {rung.name}")
+        yield self._waiting(rung.name)
         last, begin = "", self._budget.spent
         retrying = Retrying(
             retry=retry_if_exception_type((NotYetError, httpx.HTTPError)),
@@ -121,7 +122,7 @@ class _Climber:
         for attempt in retrying:
             attempts = attempt.retry_state.attempt_number
             if attempts > 1:
-                yield Progress("ready", note=f"waiting for {rung.name}: {last}")
+                yield self._waiting(f"{rung.name}: {last}")
             self._check_alive()
             with attempt:
                 try:
@@ -135,6 +136,10 @@ class _Climber:
                     tail = error.log_tail or self._running.log_tail()
                     raise LaunchError(str(error), log_tail=tail) from None
         yield RungReached(ReadyStep(rung.name, begin, self._budget.spent, attempts, last))
+
+    def _waiting(self, what: str) -> Progress:
+        """在等什么，至多等多久。"""
+        return Progress("ready", f"waiting for {what}", limit_s=self._limit_s)
 
     def _doze(self, seconds: float) -> None:
         """睡一会儿，其间服务死了就不睡了。"""

@@ -8,8 +8,9 @@ import pytest
 
 from rayeval.domain.functional import FunctionalSpec, Outcome
 from rayeval.functional.context import bare_scenario
-from rayeval.functional.runner import run_suite, suite_tasks
+from rayeval.functional.runner import suite_tasks
 from tests.integration.openai_script import DROP, delta, events, serving, whole
+from tests.suites import run_suite
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from rayeval.domain.functional import SUITES, FunctionalSpec, Outcome
 from rayeval.functional.context import bare_scenario
-from rayeval.functional.runner import run_suite, suite_tasks
+from rayeval.functional.runner import suite_tasks
+from tests.suites import run_suite
 
 KEY = "sk-functional-secret"
 FEATURES = ("function_call", "guided", "reasoning", "logprobs", "n", "seed", "completions", "echo")

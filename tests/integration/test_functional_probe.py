@@ -9,8 +9,9 @@ import pytest
 
 from rayeval.domain.functional import FunctionalSpec, Outcome, Support, capability_map
 from rayeval.functional.context import bare_scenario
-from rayeval.functional.runner import probe_task, run_suite, suite_tasks
+from rayeval.functional.runner import probe_task, suite_tasks
 from tests.integration.openai_script import serving, whole
+from tests.suites import run_suite
 
 
 @pytest.fixture

@@ -10,11 +10,13 @@ import time
 import pytest
 from pydantic import SecretStr
 
-from rayeval.domain.functional import FunctionalSpec, Outcome
+from rayeval.domain.functional import FunctionalSpec, Outcome, SuiteSize
 from rayeval.domain.service import Endpoint
 from rayeval.functional import runner
 from rayeval.functional.context import bare_scenario
-from rayeval.functional.runner import run_suite, suite_tasks
+from rayeval.functional.counting import counting_task
+from rayeval.functional.runner import suite_tasks
+from tests.suites import run_suite
 
 KEY = "sk-runner-secret"
 ENDPOINT = Endpoint("http://127.0.0.1:9/v1", "m", SecretStr(KEY))
@@ -36,6 +38,25 @@ def suite(tmp_path):
 
 def outcomes(cases):
     return {case.case_id: case.outcome for case in cases}
+
+
+@pytest.mark.parametrize(("select", "cases"), [(None, 3), ("not odd", 2)])
+def test_a_suite_says_first_how_many_cases_it_will_run(suite, select, cases):
+    source = "import pytest\ndef test_a(): pass\ndef test_b(): pytest.skip()\ndef test_odd(): pass"
+    first, *rest = runner.run_suite(suite(source, select=select))
+    assert first == SuiteSize("mine", cases)
+    assert len(rest) == cases
+
+
+@pytest.mark.parametrize("select", [None, "stream or guided"])
+def test_built_in_suites_are_counted_ahead_without_running_a_case(select):
+    spec = FunctionalSpec(suites=("guided", "reasoning"), select=select)
+    scenario = bare_scenario(ENDPOINT, {"guided": False, "reasoning": False})
+    counted = list(runner.run_suite(counting_task(scenario, ENDPOINT, spec)))
+    running = [runner.run_suite(task) for task in suite_tasks(scenario, ENDPOINT, spec)]
+    assert counted == [next(said) for said in running]
+    for said in running:
+        said.close()
 
 
 def test_each_outcome_of_pytest_has_its_own(suite):

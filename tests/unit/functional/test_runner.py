@@ -8,7 +8,8 @@ from rayeval.domain.functional import SUITES, FunctionalSpec, Outcome, SuiteTask
 from rayeval.domain.service import Endpoint
 from rayeval.functional.context import bare_scenario
 from rayeval.functional.process import child_environment
-from rayeval.functional.runner import SUITES_DIR, run_suite, suite_tasks
+from rayeval.functional.runner import SUITES_DIR, suite_tasks
+from tests.suites import run_suite
 
 ENDPOINT = Endpoint("http://127.0.0.1:9/v1", "m")
 SCENARIO = bare_scenario(ENDPOINT, {})

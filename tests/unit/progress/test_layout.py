@@ -127,6 +127,34 @@ def test_stopping_says_what_is_going_on(play):
     assert told[-1] == "STOPPING: tearing down qwen3_32b_tp8 · heard you; still at it"
 
 
+def test_the_wait_for_a_service_says_out_of_how_much(play):
+    row = play.row("one", StageStarted("ready"), at=16.0)
+    assert "ready 87 s" in "\n".join(shown([row]))
+    said = "waiting for /health: Connection refused"
+    row.take(Progress("ready", said, limit_s=1199.9), 90.0)
+    assert f"ready 87 s of 20 min · {said}" in "\n".join(shown([row]))
+    row.take(StageStarted("launch"), 102.0)
+    assert "launch 1 s" in "\n".join(shown([row]))
+    assert " of " not in "\n".join(shown([row]))
+
+
+def test_cases_are_told_out_of_how_many_once_that_is_known(play):
+    row = play.row("one", StageStarted("functional"), *play.cases(76, 1), at=90.0)
+    row.take(Progress("functional", "s/76", 77), 91.0)
+    assert "77 cases · not passed 1" in "\n".join(shown([row]))
+    row.take(Progress("functional", "s/76", 77, 202), 92.0)
+    told = "\n".join(shown([row]))
+    assert "77/202 cases · not passed 1" in told
+    assert "left" not in told, "cases are not alike: no time left is made up"
+
+
+def test_cases_never_exceed_their_total(play):
+    row = play.row("one", StageStarted("functional"), Progress("functional", "", 1, 2))
+    for event in play.cases(3, 0):
+        row.take(event, 91.0)
+    assert "3/3 cases" in "\n".join(shown([row]))
+
+
 def test_the_cases_not_passed_and_the_score_are_told(play):
     row = play.row("one", StageStarted("functional"), *play.cases(20, 3), at=90.0)
     assert "23 cases · not passed 3" in "\n".join(shown([row]))

@@ -94,6 +94,20 @@ def test_json_has_the_fields_a_machine_wants(monkeypatch):
 
 
 @pytest.mark.parametrize("view", [PlainView, JsonView])
+def test_cases_and_their_total_are_in_each_kind_of_line(monkeypatch, view):
+    monkeypatch.setattr("rayeval.progress.plain.PACE_S", ((math.inf, 0.0),))
+    out = io.StringIO()
+    with view(out, rows()) as seen:
+        seen.watch("one", StageStarted("functional"))
+        seen.watch("one", Progress("functional", "s/c", 77, 202))
+    last = out.getvalue().splitlines()[-1]
+    assert "77/202 cases" in last
+    if view is JsonView:
+        told = json.loads(last)
+        assert (told["done"], told["total"], told["eta_s"]) == (77, 202, None)
+
+
+@pytest.mark.parametrize("view", [PlainView, JsonView])
 def test_stopping_is_one_line(view):
     out = io.StringIO()
     with view(out, rows()):

@@ -44,6 +44,14 @@ def test_the_budget_is_used_up_and_never_exceeded(seconds):
     assert error.value.log_tail == "last words"
 
 
+def test_each_word_of_the_wait_says_how_long_it_may_last():
+    service = Never()
+    budget = Budget(1200, lambda: service.now)
+    service.now = 20.0  # 启动用去的
+    waits = await_ready(service, health_path="/h", budget=budget, sleep=service.sleep)
+    assert [next(waits).limit_s for _ in range(5)] == [1180.0] * 5
+
+
 def test_a_death_while_waiting_is_seen_within_a_slice():
     service = Never(dies_after=100.0)
     budget = Budget(1200, lambda: service.now)
