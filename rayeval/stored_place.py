@@ -61,5 +61,5 @@ def _refuse_unfinished(place: Path) -> None:
     inside = sorted(place.glob("runs/*/command.json"), reverse=True)
     for command in (place / "command.json", *inside):
         if run_id := run_id_of(command):
-            message = f"{place}: run {run_id} has not finished; go on with its command and --resume {run_id}"
-            raise UsageError(message)
+            on = f"go on with its command and --resume {run_id}"
+            raise UsageError(f"{place}: run {run_id} has not finished; {on}")

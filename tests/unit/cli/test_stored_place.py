@@ -59,7 +59,9 @@ def test_what_does_not_exist_is_told_where_there_are_no_runs(tmp_path, monkeypat
 
 def test_a_run_that_did_not_finish_is_told_with_the_way_on(here):
     store(here / "20261127T000000Z", "20261127T000000Z-abcdef", report=None)
-    with pytest.raises(UsageError, match="not finished; go on with its command and --resume 20261127T000000Z-abc"):
+    with pytest.raises(
+        UsageError, match="not finished; go on with its command and --resume 20261127T000000Z-abc"
+    ):
         stored_report(Path("20261127T000000Z-abcdef"))
 
 

@@ -6,7 +6,8 @@ from rayeval.domain.functional import FunctionalSpec, Outcome
 from rayeval.domain.service import Endpoint
 from rayeval.functional import plugin, sayings
 from rayeval.functional.context import bare_scenario
-from rayeval.functional.runner import run_suite, suite_tasks
+from rayeval.functional.runner import suite_tasks
+from tests.suites import run_suite
 
 ENDPOINT = Endpoint("http://nowhere.invalid/v1", "m")
 
