@@ -112,7 +112,7 @@ def judge_between(before: Path, after: Path, config_dir: Path | None) -> tuple[R
     unlike = differing(now, remaining.baseline)
     borrowed = dataclasses.replace(reference, report=alike(known, now))
     verdict = borrowed.judge(strict, gate, root)
-    findings = (*strangers(now, lone(base, now)), *unjudged(verdict.findings, unlike))
+    findings = (*strangers(now, known), *unjudged(verdict.findings, unlike))
     verdict = comparison.comparing(dataclasses.replace(verdict, findings=findings), lone(base, now))
     return base, Judged(now, verdict, reference, now_file)
 

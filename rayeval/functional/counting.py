@@ -11,7 +11,7 @@ from rayeval.domain.functional import EVERY_SUITE, FunctionalSpec, SuiteSize, Su
 from rayeval.domain.scenario import Scenario
 from rayeval.domain.service import Endpoint
 from rayeval.functional.context import SuiteContext
-from rayeval.functional.lines import Collected
+from rayeval.functional.lines import Collected, Stopped
 from rayeval.functional.process import SuiteProcess
 
 _LIMIT_S = 20.0
@@ -26,16 +26,22 @@ def counting_task(scenario: Scenario, endpoint: Endpoint, spec: FunctionalSpec) 
 
 
 def count_suites(task: SuiteTask, folder: Path) -> Iterator[SuiteSize]:
-    """一个 pytest 进程把 `folder` 收集一遍，给出任务里每个套件的个数；数不出来什么也不给。"""
+    """把 `folder` 收集一遍，给出任务里每个套件的个数；数不出来什么也不给。"""
+    found = collected(task.context_json, folder, task.spec.select)
+    if found is not None:
+        sizes = Counter(case_id.partition("/")[0] for case_id in found.ids)
+        yield from (SuiteSize(suite, sizes[suite]) for suite in task.spec.suites)
+
+
+def collected(context_json: str, target: Path, select: str | None) -> Collected | None:
+    """一个 pytest 进程只收集 `target`：将要跑哪些。收集不全、太慢、没了，都是 None。"""
     until = time.monotonic() + _LIMIT_S
-    select = task.spec.select
-    with SuiteProcess(task.context_json, folder, select, collect_only=True) as process:
+    with SuiteProcess(context_json, target, select, collect_only=True) as process:
         while time.monotonic() < until:
             ended = process.ended  # 先看死没死再取：它最后的话不会漏
             for line in process.drain() if ended else process.poll(_POLL_S):
-                if isinstance(line, Collected):
-                    found = Counter(case_id.partition("/")[0] for case_id in line.ids)
-                    yield from (SuiteSize(suite, found[suite]) for suite in task.spec.suites)
-                    return
+                if isinstance(line, Collected | Stopped):
+                    return line if isinstance(line, Collected) else None
             if ended:
-                return
+                return None
+    return None
